@@ -1,0 +1,305 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/policy/generate"
+	"github.com/ldapsuggest/ldapsuggest/policy/rule"
+)
+
+// Config says how passwords are made where the directory names no generator
+// of its own. The zero Config has the documented defaults.
+type Config struct {
+	// Length is the number of characters wanted. 0 means 16. A policy may
+	// demand more or allow only fewer.
+	Length int
+
+	// MinEntropyBits is the entropy that a password shall have; the length
+	// grows until it does, within the policy's maximum. 0 means 80.
+	MinEntropyBits float64
+
+	// Alphabet is what to draw from. The zero Set means printable ASCII
+	// without look-alikes. A class that the policy demands is never emptied:
+	// the alphabet is widened where the policy cannot be met without.
+	Alphabet generate.Set
+
+	// NotFirst are characters that no password begins with, besides "{",
+	// which directories take for the start of a hash.
+	NotFirst generate.Set
+}
+
+func (c Config) withDefaults() Config {
+	if c.Length == 0 {
+		c.Length = 16
+	}
+	if c.MinEntropyBits == 0 {
+		c.MinEntropyBits = 80
+	}
+	if c.Alphabet.Len() == 0 {
+		c.Alphabet = generate.Printable.Minus(generate.LookAlikes)
+	}
+	c.NotFirst = c.NotFirst.Union(generate.NewSet("{"))
+	return c
+}
+
+// A Compiled policy is ready to suggest and to validate. It is immutable and
+// safe for concurrent use.
+type Compiled struct {
+	Policy *Policy
+
+	cfg       Config
+	generator generate.Generator
+	shape     generate.Shape // what generator was compiled from; unused if the policy has its own
+	perEntry  bool           // some rule narrows the shape for its subject
+	fault     *result.Error  // why nothing can be suggested
+}
+
+// Compile prepares a policy. A policy that nothing can satisfy compiles: it
+// can still validate, explain itself and say what is in conflict, and
+// Unsatisfiable reports it.
+func Compile(p *Policy, cfg Config) *Compiled {
+	c := &Compiled{Policy: p, cfg: cfg.withDefaults()}
+	for _, d := range p.Demands {
+		if _, ok := d.Rule.(rule.SubjectShaper); ok {
+			c.perEntry = true
+		}
+	}
+	switch {
+	case p.Blocked != "":
+		c.fault = result.New(result.UnwillingToPerform, "the directory refuses every new password under %s: %s", p.label(), p.Blocked)
+	case p.Generator != nil:
+		c.generator = p.Generator
+	default:
+		c.generator, c.shape, c.fault = c.fit(p.Demands, rule.Subject{})
+	}
+	return c
+}
+
+// Unsatisfiable returns the error that every suggestion under this policy
+// ends with, naming the demands in conflict, or nil.
+func (c *Compiled) Unsatisfiable() error {
+	if c.fault == nil {
+		return nil
+	}
+	return c.fault
+}
+
+// Bits is the entropy of a suggested password in bits: exact for a policy
+// that is all shape, an upper bound where further checks remain. 0 if
+// nothing can be suggested.
+func (c *Compiled) Bits() float64 {
+	if c.generator == nil {
+		return 0
+	}
+	return c.generator.Bits()
+}
+
+// fit compiles the shape of the demands over the narrowest alphabet that can
+// satisfy them.
+func (c *Compiled) fit(demands []Demand, s rule.Subject) (generate.Generator, generate.Shape, *result.Error) {
+	target := generate.Target{Length: c.cfg.Length, Bits: c.cfg.MinEntropyBits}
+	var err error
+	for _, alphabet := range c.alphabets(demands) {
+		shape := c.shapeOf(demands, alphabet, s)
+		var sampler *generate.Sampler
+		sampler, err = generate.Compile(shape, target)
+		if err == nil {
+			return sampler, shape, nil
+		}
+		if !errors.Is(err, generate.ErrUnsatisfiable) {
+			return nil, shape, result.Wrap(err, result.UnwillingToPerform, "no generator for %s: %v", c.Policy.label(), err)
+		}
+	}
+	return nil, generate.Shape{}, result.Wrap(err, result.UnwillingToPerform,
+		"no password can satisfy %s: %s", c.Policy.label(), conflictText(c.conflict(demands, s)))
+}
+
+func (c *Compiled) shapeOf(demands []Demand, alphabet generate.Set, s rule.Subject) generate.Shape {
+	shape := generate.Shape{Alphabet: alphabet, NotFirst: c.cfg.NotFirst}
+	for _, d := range demands {
+		if r, ok := d.Rule.(rule.Shaper); ok {
+			r.Narrow(&shape)
+		}
+		if r, ok := d.Rule.(rule.SubjectShaper); ok {
+			r.NarrowFor(&shape, s)
+		}
+	}
+	return shape
+}
+
+// alphabets returns the alphabets to try, each wider than the one before:
+// the configured one with the demanded classes that it lacks, printable
+// ASCII, and every character that a demand mentions.
+func (c *Compiled) alphabets(demands []Demand) []generate.Set {
+	probe := c.shapeOf(demands, generate.Printable, rule.Subject{})
+	preferred, mentioned := c.cfg.Alphabet, generate.Set{}
+	need := func(set generate.Set, minimum int) {
+		mentioned = mentioned.Union(set)
+		if minimum <= 0 || set.Intersect(preferred).Len() > 0 {
+			return
+		}
+		if ascii := set.Intersect(generate.Printable); ascii.Len() > 0 {
+			preferred = preferred.Union(ascii)
+		} else if !c.Policy.ASCIIOnly {
+			preferred = preferred.Union(set)
+		}
+	}
+	for _, n := range probe.Counts {
+		need(n.Set, n.Min)
+	}
+	for _, choice := range probe.Choices {
+		for _, t := range choice.Of {
+			mentioned = mentioned.Union(t.Set)
+		}
+	}
+	all := []generate.Set{preferred, preferred.Union(generate.Printable)}
+	if !c.Policy.ASCIIOnly {
+		all = append(all, all[1].Union(mentioned))
+	}
+	return all
+}
+
+// conflict returns a smallest set of demands that cannot be satisfied
+// together: without any one of them, the rest can.
+func (c *Compiled) conflict(demands []Demand, s rule.Subject) []Demand {
+	satisfiable := func(ds []Demand) bool {
+		alphabets := c.alphabets(ds)
+		return generate.Satisfiable(c.shapeOf(ds, alphabets[len(alphabets)-1], s))
+	}
+	core := append([]Demand(nil), demands...)
+	for i := 0; i < len(core); {
+		rest := append(append([]Demand(nil), core[:i]...), core[i+1:]...)
+		if satisfiable(rest) {
+			i++
+		} else {
+			core = rest
+		}
+	}
+	return core
+}
+
+func conflictText(core []Demand) string {
+	if len(core) == 1 {
+		return core[0].Source.String() + " cannot be met"
+	}
+	texts := make([]string, len(core))
+	for i, d := range core {
+		texts[i] = d.Source.String()
+	}
+	return "these demands exclude each other: " + strings.Join(texts, "; ")
+}
+
+func (p *Policy) label() string {
+	if p.DN == "" {
+		return "the policy in force"
+	}
+	return fmt.Sprintf("the policy %q", p.DN)
+}
+
+// A Suggestion is one generated password with what validation said.
+type Suggestion struct {
+	Password  Password
+	Validated bool     // whether it was checked against the policy
+	Errors    []string // why it would be refused; none if it passed
+}
+
+// SuggestOptions say how many passwords, and how hard to try.
+type SuggestOptions struct {
+	// Count is the number of passwords, at least 1.
+	Count int
+	// Attempts is how many candidates are drawn for one password until one
+	// passes; the last is returned with its errors if none does. 0 means no
+	// validation at all.
+	Attempts int
+	// Rand is the source of randomness; nil means crypto/rand.
+	Rand *generate.Rand
+}
+
+// Suggest draws passwords for a subject.
+func (c *Compiled) Suggest(ctx context.Context, s rule.Subject, o SuggestOptions) ([]Suggestion, error) {
+	if c.fault != nil {
+		return nil, c.fault
+	}
+	g := c.generator
+	if c.perEntry && c.Policy.Generator == nil && len(s.Attributes) > 0 {
+		var fault *result.Error
+		if g, fault = c.forSubject(s); fault != nil {
+			return nil, fault
+		}
+	}
+	rnd := o.Rand
+	if rnd == nil {
+		rnd = generate.NewRand(nil)
+		defer rnd.Wipe()
+	}
+	out := make([]Suggestion, o.Count)
+	for i := range out {
+		if err := ctx.Err(); err != nil {
+			wipe(out[:i])
+			return nil, err
+		}
+		out[i] = c.suggest(g, s, o.Attempts, rnd)
+	}
+	return out, nil
+}
+
+func (c *Compiled) suggest(g generate.Generator, s rule.Subject, attempts int, rnd *generate.Rand) Suggestion {
+	validate := attempts > 0 && len(c.Policy.Demands) > 0
+	buf := make([]byte, 0, 64)
+	for try := 1; ; try++ {
+		clear(buf)
+		buf = g.Append(buf[:0], rnd)
+		if !validate {
+			return Suggestion{Password: NewPassword(buf)}
+		}
+		reasons := c.Validate(buf, s)
+		if len(reasons) == 0 || try >= attempts {
+			return Suggestion{Password: NewPassword(buf), Validated: true, Errors: reasons}
+		}
+	}
+}
+
+// forSubject narrows the generator for one entry where a rule asks for it.
+func (c *Compiled) forSubject(s rule.Subject) (generate.Generator, *result.Error) {
+	var probe generate.Shape
+	narrows := false
+	for _, d := range c.Policy.Demands {
+		if r, ok := d.Rule.(rule.SubjectShaper); ok && r.NarrowFor(&probe, s) {
+			narrows = true
+		}
+	}
+	if !narrows {
+		return c.generator, nil
+	}
+	g, _, fault := c.fit(c.Policy.Demands, s)
+	return g, fault
+}
+
+// Validate returns every reason for which the directory would refuse
+// password for s; none means that it accepts it.
+func (c *Compiled) Validate(password []byte, s rule.Subject) []string {
+	var reasons []string
+	for _, d := range c.Policy.Demands {
+		reasons = append(reasons, d.Rule.Check(password, s)...)
+	}
+	return reasons
+}
+
+// Requirements puts every demand into words, in order.
+func (c *Compiled) Requirements() []rule.Requirement {
+	out := make([]rule.Requirement, len(c.Policy.Demands))
+	for i, d := range c.Policy.Demands {
+		out[i] = d.Rule.Requirement()
+	}
+	return out
+}
+
+func wipe(ss []Suggestion) {
+	for _, s := range ss {
+		s.Password.Wipe()
+	}
+}

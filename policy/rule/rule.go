@@ -1,0 +1,73 @@
+// Package rule holds the demands that password policies make, one file a
+// rule: how a password is checked against it, how it is put into words, and,
+// where it can be, what it means for the shape of a password.
+//
+// Rules are values that a dialect (policy/dialect/...) builds from directory
+// entries. The package imports only the standard library and
+// policy/generate: a rule must give the same verdict wherever it was read.
+package rule
+
+import (
+	"strings"
+
+	"github.com/ldapsuggest/ldapsuggest/policy/generate"
+)
+
+// A Rule is one demand on a password. Implementations are immutable and safe
+// for concurrent use.
+type Rule interface {
+	// Check returns the reasons for which password breaks the rule, as
+	// sentences for people; none means that it keeps it. A reason must not
+	// contain the password or a part of it. Check must not retain password.
+	Check(password []byte, s Subject) []string
+
+	// Requirement puts the rule into words and properties.
+	Requirement() Requirement
+}
+
+// A Shaper is a Rule that can be stated as the shape of a password, wholly or
+// in part. What Narrow does not state, Check still finds.
+type Shaper interface {
+	Rule
+	// Narrow adds the rule's constraints to shape.
+	Narrow(shape *generate.Shape)
+}
+
+// A SubjectShaper is a Rule whose constraints depend on whose password it
+// is, such as one that forbids every letter of a short name.
+type SubjectShaper interface {
+	Rule
+	// NarrowFor adds the constraints that hold for s and reports whether
+	// there are any.
+	NarrowFor(shape *generate.Shape, s Subject) bool
+}
+
+// A Requirement describes a rule to people and to clients that check
+// passwords on their own (the PasswordQualityRequirement of the Get Password
+// Quality Requirements operation).
+type Requirement struct {
+	// Text is a full sentence: "The password must ...".
+	Text string
+	// Type names the kind of check, such as "length" or "character-set".
+	// Empty where a client cannot perform it.
+	Type string
+	// Properties are the parameters of the check, in a stable order.
+	Properties []Property
+}
+
+// A Property is one parameter of a client-side check.
+type Property struct{ Name, Value string }
+
+// A Subject is the entry whose password is checked. The zero Subject is a
+// user of whom nothing is known: rules that compare with attribute values
+// then pass.
+type Subject struct {
+	DN string
+	// Attributes holds the values by lower-case attribute type.
+	Attributes map[string][]string
+}
+
+// Values returns the values of an attribute, whatever the case of its name.
+func (s Subject) Values(attribute string) []string {
+	return s.Attributes[strings.ToLower(attribute)]
+}
