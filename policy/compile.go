@@ -251,8 +251,11 @@ func (c *Compiled) suggest(g generate.Generator, s rule.Subject, attempts int, r
 	validate := attempts > 0 && len(c.Policy.Demands) > 0
 	buf := make([]byte, 0, 64)
 	for try := 1; ; try++ {
-		clear(buf)
+		last := buf
 		buf = g.Append(buf[:0], rnd)
+		if cap(last) != cap(buf) {
+			clear(last[:cap(last)]) // it grew: wipe what was left behind
+		}
 		if !validate {
 			return Suggestion{Password: NewPassword(buf)}
 		}
@@ -283,6 +286,9 @@ func (c *Compiled) forSubject(s rule.Subject) (generate.Generator, *result.Error
 // password for s; none means that it accepts it.
 func (c *Compiled) Validate(password []byte, s rule.Subject) []string {
 	var reasons []string
+	if c.Policy.Blocked != "" {
+		reasons = append(reasons, c.Policy.Blocked)
+	}
 	for _, d := range c.Policy.Demands {
 		reasons = append(reasons, d.Rule.Check(password, s)...)
 	}

@@ -1,27 +1,37 @@
 package policy
 
-import "log/slog"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 const redacted = "REDACTED"
 
 // A Password is a password in memory. It prints as REDACTED everywhere:
 // reading it takes an explicit Bytes. Wipe it once it is written out.
-type Password struct{ b []byte }
+type Password struct {
+	// A pointer, because fmt calls no methods on unexported fields: inside
+	// another struct it then prints an address and not the octets.
+	b *[]byte
+}
 
 // NewPassword returns a Password that owns b.
-func NewPassword(b []byte) Password { return Password{b} }
+func NewPassword(b []byte) Password { return Password{&b} }
 
 // Bytes returns the password's octets, which are valid until Wipe.
-func (p Password) Bytes() []byte { return p.b }
+func (p Password) Bytes() []byte {
+	if p.b == nil {
+		return nil
+	}
+	return *p.b
+}
 
 // Wipe overwrites the password. Copies made from Bytes are not reached.
-func (p Password) Wipe() { clear(p.b) }
+func (p Password) Wipe() { clear(p.Bytes()) }
 
-// String returns "REDACTED".
-func (p Password) String() string { return redacted }
-
-// GoString returns "REDACTED".
-func (p Password) GoString() string { return redacted }
+// Format writes "REDACTED", whatever the verb.
+func (p Password) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
 // MarshalText returns "REDACTED", so that no encoder writes a password by
 // accident.

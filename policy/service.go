@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,14 @@ type Service struct {
 	mu       sync.Mutex
 	epoch    uint64
 	compiled map[string]*slot
+
+	ready atomic.Pointer[ready] // the default policy
+}
+
+// ready is a resolution that needs no directory until it expires.
+type ready struct {
+	eff     *Effective
+	expires time.Time
 }
 
 // ServiceConfig tunes a Service.
@@ -32,11 +41,12 @@ type ServiceConfig struct {
 	MaxPolicies int
 }
 
+// slot is one policy in the cache. Invalidate takes it out of the map, so a
+// load that began before a change cannot outlive it there.
 type slot struct {
-	mu       sync.Mutex // held while loading: one load for many waiters
+	busy     chan struct{} // holds one token while loading: one load for many waiters
 	compiled *Compiled
 	expires  time.Time
-	epoch    uint64
 }
 
 // NewService returns a Service that reads dir in the given dialect.
@@ -48,8 +58,10 @@ func NewService(dialect Dialect, dir Directory, cfg ServiceConfig) *Service {
 		cfg.MaxPolicies = 10_000
 	}
 	return &Service{
-		dialect:  dialect,
-		dir:      newSharedReads(dir, cfg.TTL),
+		dialect: dialect,
+		// Two layers, half the time each: what is compiled from a cached
+		// read is never older than TTL.
+		dir:      newSharedReads(dir, cfg.TTL/2),
 		cfg:      cfg,
 		compiled: make(map[string]*slot),
 	}
@@ -76,15 +88,52 @@ func (e *Effective) Validate(password []byte) []string {
 
 // Resolve finds the policy in force. Its errors are those of Dialect.
 func (s *Service) Resolve(ctx context.Context, sel Selection) (*Effective, error) {
+	if eff, ok := s.Ready(sel); ok {
+		return eff, nil
+	}
+	read := time.Now()
+	epoch := s.currentEpoch()
 	loc, err := s.dialect.Locate(ctx, s.dir, sel)
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.load(ctx, loc.Ref)
+	c, expires, err := s.load(ctx, loc.Ref)
 	if err != nil {
 		return nil, err
 	}
-	return &Effective{Compiled: c, Located: loc}, nil
+	eff := &Effective{Compiled: c, Located: loc}
+	// PolicyDN comes from clients, in any spelling: only the default policy
+	// is kept, or they could fill the memory.
+	if sel == (Selection{}) && s.cfg.TTL > 0 {
+		s.mu.Lock()
+		if s.epoch == epoch {
+			if e := read.Add(s.cfg.TTL / 2); e.Before(expires) {
+				expires = e
+			}
+			s.ready.Store(&ready{eff, expires})
+		}
+		s.mu.Unlock()
+	}
+	return eff, nil
+}
+
+// Ready is Resolve where that needs no question to the directory: for the
+// default policy, read less than ServiceConfig.TTL ago.
+func (s *Service) Ready(sel Selection) (*Effective, bool) {
+	if sel != (Selection{}) {
+		return nil, false
+	}
+	r := s.ready.Load()
+	if r == nil || !time.Now().Before(r.expires) {
+		return nil, false
+	}
+	return r.eff, true
+}
+
+func (s *Service) currentEpoch() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epoch
 }
 
 // Exists reports whether the service account sees an entry at dn.
@@ -98,35 +147,45 @@ func (s *Service) Invalidate() {
 	s.mu.Lock()
 	s.epoch++
 	clear(s.compiled)
+	s.ready.Store(nil)
 	s.mu.Unlock()
 	s.dir.invalidate()
 }
 
-func (s *Service) load(ctx context.Context, ref string) (*Compiled, error) {
+// load returns the compiled policy of ref and the time until which it may be
+// used.
+func (s *Service) load(ctx context.Context, ref string) (*Compiled, time.Time, error) {
 	s.mu.Lock()
 	sl, ok := s.compiled[ref]
 	if !ok {
 		if len(s.compiled) >= s.cfg.MaxPolicies {
 			clear(s.compiled)
 		}
-		sl = &slot{}
+		sl = &slot{busy: make(chan struct{}, 1)}
 		s.compiled[ref] = sl
 	}
-	epoch := s.epoch
 	s.mu.Unlock()
 
-	sl.mu.Lock()
-	defer sl.mu.Unlock()
-	if sl.compiled != nil && sl.epoch == epoch && time.Now().Before(sl.expires) {
-		return sl.compiled, nil
+	select {
+	case sl.busy <- struct{}{}:
+		defer func() { <-sl.busy }()
+	case <-ctx.Done():
+		return nil, time.Time{}, ctx.Err()
+	}
+	if sl.compiled != nil && time.Now().Before(sl.expires) {
+		return sl.compiled, sl.expires, nil
 	}
 	read := time.Now()
 	p, err := s.dialect.Load(ctx, s.dir, ref)
 	if err != nil {
-		return nil, err
+		s.mu.Lock()
+		if s.compiled[ref] == sl {
+			delete(s.compiled, ref)
+		}
+		s.mu.Unlock()
+		return nil, time.Time{}, err
 	}
 	sl.compiled = Compile(p, s.cfg.Generator)
-	sl.expires = read.Add(s.cfg.TTL)
-	sl.epoch = epoch
-	return sl.compiled, nil
+	sl.expires = read.Add(s.cfg.TTL / 2)
+	return sl.compiled, sl.expires, nil
 }

@@ -21,7 +21,6 @@ type sharedReads struct {
 
 type answer struct {
 	entries []Entry
-	err     error
 	expires time.Time
 }
 
@@ -39,10 +38,10 @@ func (s *sharedReads) invalidate() {
 	s.mu.Unlock()
 }
 
-// Search implements Directory. Of failures, only noSuchObject is kept: it is
-// a fact about the directory, the others are about this attempt.
+// Search implements Directory. Failures are not kept: most are about this
+// attempt, and the bases of missing entries come from clients.
 func (s *sharedReads) Search(ctx context.Context, q Query) ([]Entry, error) {
-	if !q.Shared || s.ttl < 0 {
+	if !q.Shared || s.ttl <= 0 {
 		return s.Directory.Search(ctx, q)
 	}
 	key := fmt.Sprintf("%q %d %q %q %v", q.Base, q.Scope, q.Filter, q.Attributes, q.Controls)
@@ -50,22 +49,23 @@ func (s *sharedReads) Search(ctx context.Context, q Query) ([]Entry, error) {
 	a, ok := s.kept[key]
 	epoch := s.epoch
 	s.mu.Unlock()
-	if ok && time.Now().Before(a.expires) {
-		return a.entries, a.err
+	asked := time.Now()
+	if ok && asked.Before(a.expires) {
+		return a.entries, nil
 	}
-	a = answer{expires: time.Now().Add(s.ttl)}
-	a.entries, a.err = s.Directory.Search(ctx, q)
-	if a.err == nil || result.Is(a.err, result.NoSuchObject) {
-		s.mu.Lock()
-		if s.epoch == epoch {
-			if len(s.kept) >= maxSharedReads {
-				clear(s.kept)
-			}
-			s.kept[key] = a
+	entries, err := s.Directory.Search(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.epoch == epoch {
+		if len(s.kept) >= maxSharedReads {
+			clear(s.kept)
 		}
-		s.mu.Unlock()
+		s.kept[key] = answer{entries, asked.Add(s.ttl)}
 	}
-	return a.entries, a.err
+	return entries, nil
 }
 
 func exists(ctx context.Context, dir Directory, dn string) (bool, error) {
