@@ -3,8 +3,10 @@
 // where it can be, what it means for the shape of a password.
 //
 // Rules are values that a dialect (policy/dialect/...) builds from directory
-// entries. The package imports only the standard library and
-// policy/generate: a rule must give the same verdict wherever it was read.
+// entries. A rule must give the same verdict
+// wherever it was read, so the package knows no directory: it imports the
+// standard library, policy/generate, policy/dn for the names in a Subject,
+// and an engine for patterns that the standard library cannot match.
 package rule
 
 import (
@@ -65,9 +67,20 @@ type Subject struct {
 	DN string
 	// Attributes holds the values by lower-case attribute type.
 	Attributes map[string][]string
+
+	// Current holds the clear-text passwords that the user has now, as far
+	// as the caller knows them: those given with a change of one's own.
+	Current [][]byte
 }
 
 // Values returns the values of an attribute, whatever the case of its name.
 func (s Subject) Values(attribute string) []string {
 	return s.Attributes[strings.ToLower(attribute)]
 }
+
+// String returns the subject's DN, so that nothing prints a password by
+// accident.
+func (s Subject) String() string { return s.DN }
+
+// GoString is String.
+func (s Subject) GoString() string { return s.DN }
