@@ -15,6 +15,23 @@ type Handler interface {
 	ServeExtended(ctx context.Context, req *Request) (*Response, error)
 }
 
+// An Immediate is a Handler that can answer some requests at once, from what
+// it has in memory. A server calls it where it reads requests, before it
+// starts a goroutine for ServeExtended.
+type Immediate interface {
+	Handler
+
+	// ServeImmediate answers req if that needs no question to a directory
+	// (Caller.See is one) nor any other wait. It returns false, having done
+	// nothing, if ServeExtended is to be called instead; resp is then
+	// ignored.
+	//
+	// Request and resp belong to the server, which uses them again for the
+	// next request: req.Value is valid only during the call, and the handler
+	// may append its value to resp.Value[:0].
+	ServeImmediate(req *Request, resp *Response) (ok bool, err error)
+}
+
 // A Request is an ExtendedRequest (RFC 4511 4.12) with its caller.
 type Request struct {
 	Caller   Caller
