@@ -1,0 +1,279 @@
+package directory
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/policy"
+)
+
+// Config says where the directory is and as whom to read it.
+type Config struct {
+	// URLs are the directory's servers, the preferred one first: ldap://,
+	// ldaps:// or ldapi://. The path and what follows it must be empty. All
+	// must hold the same data.
+	URLs []string
+
+	// StartTLS asks each ldap:// server for TLS before anything else is
+	// sent. A server that refuses is not used.
+	StartTLS bool
+
+	// TLS is for ldaps:// and StartTLS. Nil means the system's certificate
+	// authorities. ServerName is set to each URL's host where it is empty.
+	TLS *tls.Config
+
+	// Dialer replaces URLs, StartTLS and TLS: for a directory inside the
+	// process.
+	Dialer DialFunc
+
+	// BindDN and BindPassword are the service account. An empty BindDN
+	// means to read anonymously.
+	BindDN       string
+	BindPassword []byte
+
+	// Connections is the size of the pool. 0 means 2: requests share a
+	// connection, so it need not be large.
+	Connections int
+
+	// MaxRequests bounds the searches under way. Further ones wait. 0 means
+	// 128.
+	MaxRequests int
+
+	// DialTimeout bounds the time to connect to one server, TLS and the
+	// service account's bind included. 0 means 5 seconds.
+	DialTimeout time.Duration
+
+	// RequestTimeout bounds the time that one request may take. 0 means 10
+	// seconds.
+	RequestTimeout time.Duration
+
+	// Log gets failures to connect. Nil means none are logged.
+	Log *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Connections <= 0 {
+		c.Connections = 2
+	}
+	if c.MaxRequests <= 0 {
+		c.MaxRequests = 128
+	}
+	if c.DialTimeout <= 0 {
+		c.DialTimeout = 5 * time.Second
+	}
+	if c.RequestTimeout <= 0 {
+		c.RequestTimeout = 10 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// A Client is the directory as its service account sees it. It is safe for
+// concurrent use. Nothing connects until it is needed.
+type Client struct {
+	cfg     Config
+	servers []*server
+	slots   []slot
+	next    atomic.Uint32
+	busy    chan struct{} // one token for each request under way
+	closed  chan struct{}
+	close   sync.Once
+}
+
+// New returns a Client. Its only errors are about the configuration.
+func New(cfg Config) (*Client, error) {
+	cfg = cfg.withDefaults()
+	c := &Client{
+		cfg:    cfg,
+		slots:  make([]slot, cfg.Connections),
+		busy:   make(chan struct{}, cfg.MaxRequests),
+		closed: make(chan struct{}),
+	}
+	for i := range c.slots {
+		c.slots[i].lock = make(chan struct{}, 1)
+	}
+	if cfg.Dialer != nil {
+		c.servers = []*server{{name: "the embedded directory", dial: cfg.Dialer}}
+		return c, nil
+	}
+	if len(cfg.URLs) == 0 {
+		return nil, errors.New("directory: no URL")
+	}
+	for _, u := range cfg.URLs {
+		s, err := newServer(u, cfg)
+		if err != nil {
+			return nil, err
+		}
+		c.servers = append(c.servers, s)
+	}
+	return c, nil
+}
+
+// Close ends the pool's connections. Connections from Dial and Bind are
+// their owners'.
+func (c *Client) Close() error {
+	c.close.Do(func() {
+		close(c.closed)
+		for i := range c.slots {
+			s := &c.slots[i]
+			s.lock <- struct{}{}
+			if s.conn != nil {
+				s.conn.Close()
+			}
+			<-s.lock
+		}
+	})
+	return nil
+}
+
+// A slot holds one connection of the pool.
+type slot struct {
+	lock chan struct{} // holds one token while conn is looked at or replaced
+	conn *pooled
+}
+
+type pooled struct {
+	*ldap.Conn
+	from *server
+}
+
+// Search implements policy.Directory: as the service account, on a shared
+// connection. A read that meets a broken connection, or a server that says
+// that it is unavailable, is tried once more on another one. Referrals are
+// never followed.
+//
+// Errors: *result.Error with the server's code, matched DN and diagnostic
+// message; unavailable(52) if no server can be reached or none answers in
+// time; the context's error.
+func (c *Client) Search(ctx context.Context, q policy.Query) ([]policy.Entry, error) {
+	req := searchRequest(q)
+	for retry := false; ; retry = true {
+		conn, err := c.acquire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		entries, err := c.search(ctx, conn, req)
+		if err == nil {
+			return entries, nil
+		}
+		if !broken(err) || ctx.Err() != nil {
+			return nil, c.fault(ctx, err)
+		}
+		c.cfg.Log.Warn("directory connection lost", "server", conn.from.name, "error", err)
+		conn.from.failed()
+		go conn.Close()
+		if retry || errors.Is(err, errSlow) {
+			return nil, c.fault(ctx, err)
+		}
+	}
+}
+
+// errSlow is a request that the directory did not answer in time. It is not
+// repeated: the caller has waited long enough.
+var errSlow = errors.New("no answer in time")
+
+// search runs one request. go-ldap takes no context: a request given up by
+// its caller goes on until the server answers or go-ldap's own timeout ends
+// it, and counts as under way until then.
+func (c *Client) search(ctx context.Context, conn *pooled, req *ldap.SearchRequest) ([]policy.Entry, error) {
+	select {
+	case c.busy <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	type outcome struct {
+		res *ldap.SearchResult
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		defer func() { <-c.busy }()
+		var o outcome
+		defer func() {
+			if p := recover(); p != nil {
+				o = outcome{err: fmt.Errorf("directory: malformed answer: %v", p)}
+			}
+			done <- o
+		}()
+		o.res, o.err = conn.Search(req)
+	}()
+	timer := time.NewTimer(c.cfg.RequestTimeout)
+	defer timer.Stop()
+	select {
+	case o := <-done:
+		if o.err != nil {
+			return nil, o.err
+		}
+		return entries(o.res.Entries), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-timer.C:
+		return nil, errSlow
+	}
+}
+
+// acquire returns a connection of the pool that was not broken a moment ago.
+func (c *Client) acquire(ctx context.Context) (*pooled, error) {
+	s := &c.slots[int(c.next.Add(1))%len(c.slots)]
+	select {
+	case s.lock <- struct{}{}:
+		defer func() { <-s.lock }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case <-c.closed:
+		return nil, result.New(result.Unavailable, "the server is shutting down")
+	default:
+	}
+	if s.conn != nil && !s.conn.IsClosing() && !s.conn.from.isDown() {
+		return s.conn, nil
+	}
+	if s.conn != nil {
+		go s.conn.Close() // it waits for the connection to wind down
+		s.conn = nil
+	}
+	conn, err := c.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.conn = conn
+	return conn, nil
+}
+
+// connect opens a connection bound as the service account. A server that
+// refuses the account is as good as down: another one may know it.
+func (c *Client) connect(ctx context.Context) (*pooled, error) {
+	var conn *pooled
+	err := c.eachServer(ctx, func(ctx context.Context, s *server) error {
+		raw, err := s.dial(ctx)
+		if err != nil {
+			return err
+		}
+		l := c.client(raw)
+		if c.cfg.BindDN != "" {
+			if err := bind(ctx, l, c.cfg.BindDN, c.cfg.BindPassword); err != nil {
+				go l.Close()
+				var answer *ldap.Error
+				if errors.As(err, &answer) && !broken(err) {
+					return result.Wrap(err, result.Unavailable, "the directory refuses the service account %q (%s)", c.cfg.BindDN, result.Code(answer.ResultCode))
+				}
+				return err
+			}
+		}
+		conn = &pooled{l, s}
+		return nil
+	})
+	return conn, err
+}
