@@ -1,0 +1,476 @@
+package extop
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/policy"
+)
+
+// The OIDs of the Generate Password operation.
+const (
+	GeneratePasswordRequestOID  = "1.3.6.1.4.1.30221.2.6.62"
+	GeneratePasswordResponseOID = "1.3.6.1.4.1.30221.2.6.63"
+)
+
+// The values that a GeneratePasswordRequest has where a client gives none.
+const (
+	DefaultPasswordCount      = 1
+	DefaultValidationAttempts = 5
+)
+
+// A SelectionType says by what a GeneratePasswordRequest selects the policy.
+// Its values are the tag numbers of the CHOICE.
+type SelectionType byte
+
+// The alternatives of passwordPolicySelection.
+const (
+	SelectDefaultPolicy SelectionType = iota // DN is unused
+	SelectPolicyDN                           // DN is that of a policy
+	SelectTargetEntry                        // DN is that of an entry, which need not exist
+)
+
+// A GeneratePasswordRequest asks for passwords that meet a policy. Its value:
+//
+//	GeneratePasswordRequest ::= SEQUENCE {
+//	     passwordPolicySelection CHOICE {
+//	          defaultPolicy        [0] NULL,
+//	          passwordPolicyDN     [1] LDAPDN,
+//	          targetEntryDN        [2] LDAPDN,
+//	          ... },
+//	     numberOfPasswords    [3] INTEGER DEFAULT 1,
+//	     validationAttempts   [4] INTEGER DEFAULT 5,
+//	     ... }
+//
+// A request in which everything has its default has no value at all.
+type GeneratePasswordRequest struct {
+	Selection SelectionType
+	DN        string
+	Count     int // numberOfPasswords, at least 1
+	Attempts  int // validationAttempts, at least 0; 0 means no validation
+}
+
+// DecodeGeneratePasswordRequest decodes a requestValue; nil is an absent one.
+// A malformed value is protocolError(2), as is a number out of range. The DN
+// is not parsed.
+func DecodeGeneratePasswordRequest(value []byte) (GeneratePasswordRequest, error) {
+	r := GeneratePasswordRequest{Count: DefaultPasswordCount, Attempts: DefaultValidationAttempts}
+	if value == nil {
+		return r, nil
+	}
+	if err := r.decode(value); err != nil {
+		return GeneratePasswordRequest{}, result.Wrap(err, result.ProtocolError, "malformed Generate Password request: %v", err)
+	}
+	if err := r.check(); err != nil {
+		return GeneratePasswordRequest{}, err
+	}
+	return r, nil
+}
+
+func (r *GeneratePasswordRequest) decode(value []byte) error {
+	e, err := sequence(value)
+	if err != nil {
+		return err
+	}
+	if len(e) == 0 {
+		return errMissing
+	}
+	tag, content, err := e.next()
+	if err != nil {
+		return err
+	}
+	switch tag {
+	case contextPrimitive(0):
+		if len(content) > 0 {
+			return errNull
+		}
+	case contextPrimitive(1), contextPrimitive(2):
+		r.Selection = SelectionType(tag & 0x1F)
+		if r.DN, err = text(content); err != nil {
+			return err
+		}
+	default:
+		return errTag
+	}
+	last := tag
+	for len(e) > 0 {
+		if tag, content, err = e.next(); err != nil {
+			return err
+		}
+		var n int64
+		switch {
+		case tag == contextPrimitive(3) || tag == contextPrimitive(4):
+			if tag <= last {
+				return errMisordered
+			}
+			last = tag
+			if n, err = integer(content, 4); err != nil {
+				return err
+			}
+			if tag == contextPrimitive(3) {
+				r.Count = int(n)
+			} else {
+				r.Attempts = int(n)
+			}
+		case !unknown(tag, 4):
+			return errTag
+		}
+	}
+	return nil
+}
+
+// check returns protocolError(2) for numbers out of range.
+func (r GeneratePasswordRequest) check() error {
+	switch {
+	case r.Count < 1:
+		return result.New(result.ProtocolError, "numberOfPasswords is %d; it must be at least 1", r.Count)
+	case r.Attempts < 0:
+		return result.New(result.ProtocolError, "validationAttempts is %d; it must be at least 0", r.Attempts)
+	case r.Count > math.MaxInt32 || r.Attempts > math.MaxInt32:
+		return result.New(result.ProtocolError, "numberOfPasswords and validationAttempts must be below 2^31")
+	case r.Selection > SelectTargetEntry:
+		return result.New(result.ProtocolError, "no such policy selection")
+	}
+	return nil
+}
+
+// Encode returns the requestValue, nil for an absent one.
+func (r GeneratePasswordRequest) Encode() []byte {
+	n := 2
+	if r.Selection != SelectDefaultPolicy {
+		n = sizeOf(len(r.DN))
+	}
+	if r.Count != DefaultPasswordCount {
+		n += 2 + integerLen(int64(r.Count))
+	}
+	if r.Attempts != DefaultValidationAttempts {
+		n += 2 + integerLen(int64(r.Attempts))
+	}
+	if n == 2 && r.Selection == SelectDefaultPolicy {
+		return nil
+	}
+	dst := appendHeader(make([]byte, 0, sizeOf(n)), tagSequence, n)
+	if r.Selection == SelectDefaultPolicy {
+		dst = appendHeader(dst, contextPrimitive(0), 0)
+	} else {
+		dst = appendString(dst, contextPrimitive(byte(r.Selection)), r.DN)
+	}
+	if r.Count != DefaultPasswordCount {
+		dst = appendInteger(dst, contextPrimitive(3), int64(r.Count))
+	}
+	if r.Attempts != DefaultValidationAttempts {
+		dst = appendInteger(dst, contextPrimitive(4), int64(r.Attempts))
+	}
+	return dst
+}
+
+// A GeneratePasswordResult is the value of a successful response:
+//
+//	GeneratePasswordResponse ::= SEQUENCE {
+//	     passwordPolicyDN   LDAPDN,
+//	     generatedPasswords SEQUENCE OF SEQUENCE {
+//	          generatedPassword   OCTET STRING,
+//	          validationAttempted BOOLEAN,
+//	          validationErrors    [0] SEQUENCE OF OCTET STRING OPTIONAL,
+//	          ... },
+//	     ... }
+type GeneratePasswordResult struct {
+	PolicyDN  string // empty if no policy is in force
+	Passwords []GeneratedPassword
+}
+
+// A GeneratedPassword is one password with what validation said.
+type GeneratedPassword struct {
+	Password  policy.Password
+	Validated bool     // whether it was checked against the policy
+	Errors    []string // why the directory would refuse it
+}
+
+// Wipe overwrites the passwords.
+func (r *GeneratePasswordResult) Wipe() {
+	for _, p := range r.Passwords {
+		p.Password.Wipe()
+	}
+}
+
+// DecodeGeneratePasswordResult decodes a responseValue. The passwords are
+// copies.
+func DecodeGeneratePasswordResult(value []byte) (*GeneratePasswordResult, error) {
+	var r GeneratePasswordResult
+	if err := r.decode(value); err != nil {
+		r.Wipe()
+		return nil, result.Wrap(err, result.ProtocolError, "malformed Generate Password response: %v", err)
+	}
+	return &r, nil
+}
+
+func (r *GeneratePasswordResult) decode(value []byte) error {
+	e, err := sequence(value)
+	if err != nil {
+		return err
+	}
+	if r.PolicyDN, err = e.wantString(tagOctetString); err != nil {
+		return err
+	}
+	content, err := e.want(tagSequence)
+	if err != nil {
+		return err
+	}
+	for list := elements(content); len(list) > 0; {
+		item, err := list.want(tagSequence)
+		if err != nil {
+			return err
+		}
+		var p GeneratedPassword
+		if err := p.decode(item); err != nil {
+			return err
+		}
+		r.Passwords = append(r.Passwords, p)
+	}
+	if len(r.Passwords) == 0 {
+		return errMissing
+	}
+	return e.skipUnknown()
+}
+
+func (p *GeneratedPassword) decode(item elements) error {
+	password, err := item.want(tagOctetString)
+	if err != nil {
+		return err
+	}
+	if len(password) == 0 {
+		return errMissing
+	}
+	if p.Validated, err = item.wantBoolean(); err != nil {
+		return err
+	}
+	seen := false
+	for len(item) > 0 {
+		tag, content, err := item.next()
+		if err != nil {
+			return err
+		}
+		switch {
+		case tag == contextConstructed(0):
+			if seen {
+				return errMisordered
+			}
+			seen = true
+			for list := elements(content); len(list) > 0; {
+				message, err := list.wantString(tagOctetString)
+				if err != nil {
+					return err
+				}
+				p.Errors = append(p.Errors, message)
+			}
+		case !unknown(tag, 0):
+			return errTag
+		}
+	}
+	p.Password = policy.NewPassword(append([]byte(nil), password...))
+	return nil
+}
+
+// Encode returns the responseValue. Its octets hold the passwords: wipe them
+// once they are written. A result without passwords, or with an empty one,
+// cannot be said in the protocol.
+func (r *GeneratePasswordResult) Encode() ([]byte, error) {
+	if len(r.Passwords) == 0 {
+		return nil, result.New(result.Other, "no password was generated")
+	}
+	list := 0
+	for _, p := range r.Passwords {
+		if len(p.Password.Bytes()) == 0 {
+			return nil, result.New(result.Other, "an empty password was generated")
+		}
+		item, _ := p.sizes()
+		list += sizeOf(item)
+	}
+	n := sizeOf(len(r.PolicyDN)) + sizeOf(list)
+	dst := appendHeader(make([]byte, 0, sizeOf(n)), tagSequence, n)
+	dst = appendString(dst, tagOctetString, r.PolicyDN)
+	dst = appendHeader(dst, tagSequence, list)
+	for _, p := range r.Passwords {
+		item, messages := p.sizes()
+		dst = appendHeader(dst, tagSequence, item)
+		dst = appendString(dst, tagOctetString, p.Password.Bytes())
+		dst = appendBoolean(dst, tagBoolean, p.Validated)
+		if len(p.Errors) > 0 {
+			dst = appendHeader(dst, contextConstructed(0), messages)
+			for _, m := range p.Errors {
+				dst = appendString(dst, tagOctetString, m)
+			}
+		}
+	}
+	return dst, nil
+}
+
+// sizes returns the content lengths of the element and of its
+// validationErrors.
+func (p *GeneratedPassword) sizes() (item, messages int) {
+	item = sizeOf(len(p.Password.Bytes())) + sizeOfBoolean
+	for _, m := range p.Errors {
+		messages += sizeOf(len(m))
+	}
+	if len(p.Errors) > 0 {
+		item += sizeOf(messages)
+	}
+	return item, messages
+}
+
+// The limits of a GeneratePassword that configures none. PingDirectory's
+// are 10 passwords and 5 attempts; a redraw is cheap here, and more attempts
+// make a password with errors rarer under a policy with a large dictionary.
+const (
+	DefaultMaxPasswords = 10
+	DefaultMaxAttempts  = 100
+)
+
+// GeneratePasswordConfig configures a GeneratePassword.
+type GeneratePasswordConfig struct {
+	// Policies finds policies. Required.
+	Policies Policies
+
+	// MaxPasswords is how many passwords one request gets at most; who asks
+	// for more gets so many. 0 means DefaultMaxPasswords.
+	MaxPasswords int
+
+	// MaxAttempts is the largest number of validation attempts; a larger one
+	// counts as this. 0 means DefaultMaxAttempts.
+	MaxAttempts int
+
+	// Authorize, if not nil, narrows who may ask.
+	Authorize Authorizer
+
+	// Audit, if not nil, is told how each request ended.
+	Audit Auditor
+}
+
+// GeneratePassword is the Generate Password operation. It changes nothing in
+// the directory.
+type GeneratePassword struct {
+	cfg GeneratePasswordConfig
+}
+
+// NewGeneratePassword returns the operation.
+func NewGeneratePassword(cfg GeneratePasswordConfig) *GeneratePassword {
+	if cfg.MaxPasswords <= 0 {
+		cfg.MaxPasswords = DefaultMaxPasswords
+	}
+	if cfg.MaxAttempts <= 0 {
+		cfg.MaxAttempts = DefaultMaxAttempts
+	}
+	return &GeneratePassword{cfg}
+}
+
+// ServeExtended implements Handler: it decodes the request, performs it with
+// Do and encodes the result.
+func (g *GeneratePassword) ServeExtended(ctx context.Context, req *Request) (*Response, error) {
+	began := time.Now()
+	r, err := DecodeGeneratePasswordRequest(req.Value)
+	if err != nil {
+		g.cfg.Audit.record(ctx, AuditRecord{Time: began, Question: Question{
+			OID: GeneratePasswordRequestOID, Caller: req.Caller, AuthzID: req.Caller.AuthzID(),
+		}}, err)
+		return nil, err
+	}
+	res, err := g.Do(ctx, req.Caller, r, req.Controls)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Wipe()
+	value, err := res.Encode()
+	if err != nil {
+		return nil, err
+	}
+	return &Response{Name: GeneratePasswordResponseOID, Value: value}, nil
+}
+
+// Do performs a decoded request. The caller wipes the result.
+//
+// The result codes, in the order in which they are looked for:
+// insufficientAccessRights(50) for an anonymous caller;
+// confidentialityRequired(13) on a connection that can be read;
+// unavailableCriticalExtension(12); protocolError(2) for numbers out of range
+// or a malformed proxied authorization control; invalidDNSyntax(34);
+// what Authorize returns; for a target entry, insufficientAccessRights(50) if
+// the caller cannot see it (or, where there is none, its nearest existing
+// superior) and noSuchObject(32) if it would stand outside every entry; for
+// proxied authorization, what the directory says to it, such as
+// authorizationDenied(123); noSuchObject(32) with the matched DN for a policy
+// that is not there; unwillingToPerform(53) for a policy that nothing can
+// satisfy.
+func (g *GeneratePassword) Do(ctx context.Context, caller Caller, r GeneratePasswordRequest, controls []Control) (*GeneratePasswordResult, error) {
+	rec := AuditRecord{Time: time.Now(), Requested: r.Count, Question: Question{
+		OID: GeneratePasswordRequestOID, Caller: caller, AuthzID: caller.AuthzID(),
+	}}
+	switch r.Selection {
+	case SelectPolicyDN:
+		rec.PolicyDN = r.DN
+	case SelectTargetEntry:
+		rec.Target = r.DN
+	}
+	res, err := g.do(ctx, r, controls, &rec)
+	g.cfg.Audit.record(ctx, rec, err)
+	if err != nil {
+		return nil, result.From(err)
+	}
+	return res, nil
+}
+
+func (g *GeneratePassword) do(ctx context.Context, r GeneratePasswordRequest, controls []Control, rec *AuditRecord) (*GeneratePasswordResult, error) {
+	authzID, proxied, err := admit(rec.Caller, controls, true)
+	if err != nil {
+		return nil, err
+	}
+	rec.AuthzID = authzID
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	eff, err := g.resolve(ctx, r, proxied, rec.Question)
+	if err != nil {
+		return nil, err
+	}
+	rec.EffectivePolicyDN = eff.Policy.DN
+
+	suggestions, err := eff.Suggest(ctx, policy.SuggestOptions{
+		Count:    min(r.Count, g.cfg.MaxPasswords),
+		Attempts: min(r.Attempts, g.cfg.MaxAttempts),
+	})
+	if err != nil {
+		return nil, err
+	}
+	res := &GeneratePasswordResult{PolicyDN: eff.Policy.DN, Passwords: make([]GeneratedPassword, len(suggestions))}
+	for i, s := range suggestions {
+		res.Passwords[i] = GeneratedPassword(s)
+		if len(s.Password.Bytes()) == 0 {
+			res.Wipe()
+			return nil, result.New(result.UnwillingToPerform, "the generator of %s made an empty password", policyName(eff.Policy.DN))
+		}
+		if len(s.Errors) > 0 {
+			rec.Rejected++
+		}
+	}
+	rec.Returned = len(suggestions)
+	return res, nil
+}
+
+// resolve finds the policy once the caller may know it.
+func (g *GeneratePassword) resolve(ctx context.Context, r GeneratePasswordRequest, proxied string, q Question) (*policy.Effective, error) {
+	switch r.Selection {
+	case SelectTargetEntry:
+		return resolveTarget(ctx, g.cfg.Policies, g.cfg.Authorize, q, proxied)
+	default:
+		return resolvePolicy(ctx, g.cfg.Policies, g.cfg.Authorize, q, proxied, r.Selection == SelectPolicyDN)
+	}
+}
+
+func policyName(dn string) string {
+	if dn == "" {
+		return "the policy in force"
+	}
+	return fmt.Sprintf("the policy %q", dn)
+}
