@@ -59,3 +59,12 @@ type Step struct {
 	Value     string
 	Text      string // a sentence
 }
+
+// A Namer is a Dialect whose directory knows entries by more than their DN,
+// such as a GUID or SID of Active Directory.
+type Namer interface {
+	// ResolveName returns the DN of the entry that a client names. A DN is
+	// returned as it is, whether the entry exists or not; what is no name at
+	// all is invalidDNSyntax(34).
+	ResolveName(ctx context.Context, dir Directory, name string) (dn string, err error)
+}

@@ -5,6 +5,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/policy/dn"
 )
 
 // A Service resolves policies through a dialect and keeps the compiled ones
@@ -134,6 +137,18 @@ func (s *Service) currentEpoch() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.epoch
+}
+
+// ResolveName returns the DN of the entry that a client names, which for
+// most dialects is the name itself, and has to be a DN.
+func (s *Service) ResolveName(ctx context.Context, name string) (string, error) {
+	if n, ok := s.dialect.(Namer); ok {
+		return n.ResolveName(ctx, s.dir, name)
+	}
+	if _, err := dn.Parse(name); err != nil {
+		return "", result.Wrap(err, result.InvalidDNSyntax, "%q is no distinguished name", name)
+	}
+	return name, nil
 }
 
 // Exists reports whether the service account sees an entry at dn.
