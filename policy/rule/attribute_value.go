@@ -1,5 +1,17 @@
 package rule
 
+import (
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/ldapsuggest/ldapsuggest/policy/generate"
+)
+
 // AttributeValues refuses passwords that are, hold or are part of a value of
 // the user's entry (the attribute-value validator of PingDirectory and
 // OpenDJ, which differ in what they compare). Comparison ignores case.
@@ -32,4 +44,173 @@ type AttributeValues struct {
 	// in one as a whole (check-substrings with min-substring-length of
 	// OpenDJ). 0 switches it off.
 	MinSubstring int
+}
+
+// Check implements Rule.
+func (r AttributeValues) Check(password []byte, s Subject) []string {
+	if len(password) == 0 || len(s.Attributes) == 0 {
+		return nil
+	}
+	spellings := []string{strings.ToLower(string(password))}
+	if r.Reversed {
+		spellings = append(spellings, reverseRunes(spellings[0]))
+	}
+	var reasons []string
+	said := ""
+	for name, value := range s.texts(r.Attributes, r.passwordAttribute()) {
+		if name == said {
+			continue
+		}
+		value = strings.ToLower(value)
+		for _, spelling := range spellings {
+			if reason := r.compare(spelling, value); reason != "" {
+				reasons = append(reasons, "The password "+reason+" of the attribute "+name+".")
+				said = name
+				break
+			}
+		}
+	}
+	return reasons
+}
+
+// compare says in what way a password matches a value, both in lower case.
+func (r AttributeValues) compare(password, value string) string {
+	switch {
+	case password == value, sameText(password, value):
+		return "is a value"
+	case r.InValue && strings.Contains(value, password):
+		return "is a part of a value"
+	case r.MinValue > 0 && utf8.RuneCountInString(value) >= r.MinValue && strings.Contains(password, value):
+		return "contains a value"
+	case r.MinSubstring > 0 && sharesPart(password, value, r.MinSubstring):
+		return "shares a part with a value"
+	}
+	return ""
+}
+
+// sameText compares as caseIgnoreMatch does, where runs of spaces are one.
+func sameText(a, b string) bool {
+	return strings.Join(strings.Fields(a), " ") == strings.Join(strings.Fields(b), " ") && strings.TrimSpace(a) != ""
+}
+
+// sharesPart reports whether any n UTF-16 code units of password in a row,
+// or all of them if there are fewer, are in value.
+func sharesPart(password, value string, n int) bool {
+	p, v := utf16.Encode([]rune(password)), utf16.Encode([]rune(value))
+	n = min(n, len(p))
+	for i := 0; i+n <= len(p); i++ {
+		for j := 0; j+n <= len(v); j++ {
+			if slices.Equal(p[i:i+n], v[j:j+n]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (r AttributeValues) passwordAttribute() string {
+	if r.PasswordAttribute == "" {
+		return "userPassword"
+	}
+	return r.PasswordAttribute
+}
+
+// Requirement implements Rule.
+func (r AttributeValues) Requirement() Requirement {
+	of := "an attribute of the user"
+	if len(r.Attributes) > 0 {
+		of = "any of the attributes " + list(r.Attributes, "and")
+	}
+	ways := []string{"be"}
+	if r.InValue {
+		ways = append(ways, "be part of")
+	}
+	if r.MinValue > 0 {
+		ways = append(ways, "contain")
+	}
+	text := "The password must not " + list(ways, "or") + " a value of " + of
+	if r.MinSubstring > 0 {
+		text += ", nor share " + quantity(r.MinSubstring, "character", "characters") + " in a row with one"
+	}
+	if r.Reversed {
+		text += ", forwards or backwards"
+	}
+	req := Requirement{Text: text + ".", Type: "attribute-value"}
+	if len(r.Attributes) > 0 {
+		req.Properties = append(req.Properties, Property{"match-attribute", strings.Join(r.Attributes, ",")})
+	}
+	req.Properties = append(req.Properties, flag("test-reversed-password", r.Reversed))
+	if r.InValue {
+		req.Properties = append(req.Properties, flag("test-password-substring-of-attribute-value", true))
+	}
+	if r.MinValue > 0 {
+		req.Properties = append(req.Properties,
+			flag("test-attribute-value-substring-of-password", true),
+			property("minimum-attribute-value-length-for-substring-matches", r.MinValue))
+	}
+	if r.MinSubstring > 0 {
+		req.Properties = append(req.Properties, property("min-substring-length", r.MinSubstring))
+	}
+	return req
+}
+
+// NarrowFor implements SubjectShaper: where a single character in common is
+// too much, those of the values are barred.
+func (r AttributeValues) NarrowFor(shape *generate.Shape, s Subject) bool {
+	var barred strings.Builder
+	for _, value := range s.texts(r.Attributes, r.passwordAttribute()) {
+		if r.MinSubstring == 1 || r.MinValue == 1 && utf8.RuneCountInString(value) == 1 {
+			barred.WriteString(value)
+		}
+	}
+	if barred.Len() == 0 {
+		return false
+	}
+	values := generate.NewSet(strings.ToLower(barred.String()))
+	forbid(shape, pick(shape.Alphabet, func(c rune) bool {
+		return values.Contains(unicode.ToLower(c))
+	}))
+	return true
+}
+
+// texts yields the attributes of s with each of their values that is text:
+// of all types, or of those wanted, without the types left out. A type with
+// options (RFC 4512 2.5) counts as the type itself. The order is stable.
+func (s Subject) texts(wanted []string, without ...string) iter.Seq2[string, string] {
+	names := func(list []string, key string) (string, bool) {
+		base, _, _ := strings.Cut(key, ";")
+		for _, name := range list {
+			if strings.EqualFold(name, base) || strings.EqualFold(name, key) {
+				return name, true
+			}
+		}
+		return base, false
+	}
+	return func(yield func(string, string) bool) {
+		for _, key := range slices.Sorted(maps.Keys(s.Attributes)) {
+			if _, out := names(without, key); out {
+				continue
+			}
+			name, in := names(wanted, key)
+			if !in && len(wanted) > 0 {
+				continue
+			}
+			for _, value := range s.Attributes[key] {
+				if isText(value) && !yield(name, value) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// isText reports whether a value is characters rather than a picture, a key
+// or a hash in octets.
+func isText(value string) bool {
+	if value == "" || !utf8.ValidString(value) {
+		return false
+	}
+	return !strings.ContainsFunc(value, func(r rune) bool {
+		return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r)
+	})
 }

@@ -2,36 +2,6 @@ package rule
 
 // The rules below have their types; what they do follows, a file each.
 
-func (Length) Check([]byte, Subject) []string { return nil }
-func (Length) Requirement() Requirement       { return Requirement{} }
-
-func (CharacterSets) Check([]byte, Subject) []string { return nil }
-func (CharacterSets) Requirement() Requirement       { return Requirement{} }
-
-func (AttributeValues) Check([]byte, Subject) []string { return nil }
-func (AttributeValues) Requirement() Requirement       { return Requirement{} }
-
-func (Dictionary) Check([]byte, Subject) []string { return nil }
-func (Dictionary) Requirement() Requirement       { return Requirement{} }
-
-func (RepeatedCharacters) Check([]byte, Subject) []string { return nil }
-func (RepeatedCharacters) Requirement() Requirement       { return Requirement{} }
-
-func (UniqueCharacters) Check([]byte, Subject) []string { return nil }
-func (UniqueCharacters) Requirement() Requirement       { return Requirement{} }
-
-func (DisallowedCharacters) Check([]byte, Subject) []string { return nil }
-func (DisallowedCharacters) Requirement() Requirement       { return Requirement{} }
-
-func (Similarity) Check([]byte, Subject) []string { return nil }
-func (Similarity) Requirement() Requirement       { return Requirement{} }
-
-func (UTF8) Check([]byte, Subject) []string { return nil }
-func (UTF8) Requirement() Requirement       { return Requirement{} }
-
-func (Pwned) Check([]byte, Subject) []string { return nil }
-func (Pwned) Requirement() Requirement       { return Requirement{} }
-
 func (ClassMinimums) Check([]byte, Subject) []string { return nil }
 func (ClassMinimums) Requirement() Requirement       { return Requirement{} }
 
@@ -88,9 +58,3 @@ func (UserCheck) Requirement() Requirement       { return Requirement{} }
 
 func (Cracklib) Check([]byte, Subject) []string { return nil }
 func (Cracklib) Requirement() Requirement       { return Requirement{} }
-
-func (*RegularExpression) Check([]byte, Subject) []string { return nil }
-func (*RegularExpression) Requirement() Requirement       { return Requirement{} }
-
-func (*Haystack) Check([]byte, Subject) []string { return nil }
-func (*Haystack) Requirement() Requirement       { return Requirement{} }
