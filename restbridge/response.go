@@ -1,0 +1,174 @@
+package restbridge
+
+import (
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
+)
+
+// An httpError is a failure that HTTP has a status of its own for. Its body
+// carries protocolError(2), as LDAP's answer to an operation that is not
+// there or cannot be read.
+type httpError struct {
+	status int
+	text   string
+	allow  string // the header Allow, if not empty
+	accept string // the header Accept (RFC 7694), if not empty
+}
+
+func (e *httpError) Error() string { return e.text }
+
+// statusOf is the one table from LDAP result codes to HTTP status codes.
+// docs/rest/suggest-password.md has it for readers.
+func statusOf(c result.Code) int {
+	switch c {
+	case result.Success:
+		return http.StatusOK
+	case result.ProtocolError, result.UnavailableCriticalExtension, result.ConstraintViolation,
+		result.InvalidAttributeSyntax, result.InvalidDNSyntax:
+		return http.StatusBadRequest
+	case result.InvalidCredentials, result.InappropriateAuthentication, result.StrongerAuthRequired:
+		return http.StatusUnauthorized
+	case result.InsufficientAccessRights, result.ConfidentialityRequired, result.AuthorizationDenied:
+		return http.StatusForbidden
+	case result.NoSuchObject:
+		return http.StatusNotFound
+	case result.UnwillingToPerform:
+		return http.StatusUnprocessableEntity
+	case result.Busy, result.Unavailable, result.TimeLimitExceeded, result.AdminLimitExceeded, result.Canceled:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// fail renders an error: the one place that does.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status := 0
+	e, ok := err.(*httpError)
+	var res *result.Error
+	if ok {
+		status = e.status
+		res = result.New(result.ProtocolError, "%s", e.text)
+		if e.allow != "" {
+			w.Header().Set("Allow", e.allow)
+		}
+		if e.accept != "" {
+			w.Header().Set("Accept", e.accept)
+		}
+	} else {
+		res = result.From(err)
+		status = statusOf(res.Code)
+		if status >= 500 {
+			s.cfg.Log.Warn("REST request failed", "result", res.Code.String(), "text", res.Text, "cause", res.Cause)
+		}
+	}
+	switch status {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Basic realm="ldapsuggest", charset="UTF-8"`)
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "1")
+	}
+	if rec, ok := w.(*recorder); ok {
+		rec.result = res.Code
+	}
+	b := appendResultCode(append([]byte(nil), '{'), res.Code)
+	b = appendOutcome(b, res.MatchedDN, res.Text)
+	write(w, r, status, append(b, "}\n"...))
+}
+
+// write sends a body.
+func write(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	if wantsHAL(r) {
+		h.Set("Content-Type", "application/hal+json")
+	}
+	h.Add("Vary", "Accept")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // the client is gone
+	}
+}
+
+// wantsHAL reports whether the client asks for application/hal+json by name.
+func wantsHAL(r *http.Request) bool {
+	for _, line := range r.Header.Values("Accept") {
+		for part := range strings.SplitSeq(line, ",") {
+			mediaType, params, err := mime.ParseMediaType(part)
+			if err != nil || mediaType != "application/hal+json" {
+				continue
+			}
+			if q, err := strconv.ParseFloat(params["q"], 64); err != nil || q > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// appendResultCode appends the member resultCode.
+func appendResultCode(b []byte, c result.Code) []byte {
+	b = append(b, `"resultCode":{"value":`...)
+	b = strconv.AppendInt(b, int64(c), 10)
+	b = append(b, `,"name":`...)
+	return append(appendString(b, c.String()), '}')
+}
+
+// appendOutcome appends what an LDAPResult has besides its code.
+func appendOutcome(b []byte, matchedDN, text string) []byte {
+	if matchedDN != "" {
+		b = appendString(append(b, `,"matchedDN":`...), matchedDN)
+	}
+	if text != "" {
+		b = appendString(append(b, `,"diagnosticMessage":`...), text)
+	}
+	return b
+}
+
+// appendString appends a JSON string (RFC 8259 section 7). It takes octets,
+// so that a password need not become a Go string, which nobody can wipe.
+// What is not UTF-8 becomes U+FFFD; a password must be checked before.
+func appendString[T string | []byte](b []byte, s T) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, n := decodeRune(s[i:])
+			switch {
+			case r == utf8.RuneError && n == 1:
+				b = append(b, `\ufffd`...)
+			case r == '\u2028' || r == '\u2029': // line ends in JavaScript
+				b = append(b, `\u202`...)
+				b = append(b, hex[r&0xF])
+			default:
+				b = append(b, s[i:i+n]...)
+			}
+			i += n
+			continue
+		}
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < 0x20 || c == 0x7F || c == '<' || c == '>' || c == '&':
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xF])
+		default:
+			b = append(b, c)
+		}
+		i++
+	}
+	return append(b, '"')
+}
+
+// maxEscaped is the largest number of octets that appendString makes of one.
+const maxEscaped = 6
+
+func decodeRune[T string | []byte](s T) (rune, int) {
+	var buf [utf8.UTFMax]byte
+	return utf8.DecodeRune(buf[:copy(buf[:], s)])
+}

@@ -1,0 +1,270 @@
+package restbridge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/ldapsuggest/ldapsuggest/extop"
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
+)
+
+// Config configures a Server.
+type Config struct {
+	// Generate performs the Generate Password operation. Required.
+	Generate interface {
+		Do(ctx context.Context, caller extop.Caller, r extop.GeneratePasswordRequest, controls []extop.Control) (*extop.GeneratePasswordResult, error)
+	}
+
+	// Authenticate tells who asks. Required.
+	Authenticate Authenticator
+
+	// Timeout bounds the handling of a request whose body has arrived. 0
+	// means 15 seconds.
+	Timeout time.Duration
+
+	// MaxRequests bounds the requests under way. Further ones are answered
+	// 503. 0 means 256.
+	MaxRequests int
+
+	// MaxBody bounds the octets of a request body. 0 means 64 KiB.
+	MaxBody int64
+
+	// Log gets one line for each request, and failures. Nil means none.
+	Log *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Timeout <= 0 {
+		c.Timeout = 15 * time.Second
+	}
+	if c.MaxRequests <= 0 {
+		c.MaxRequests = 256
+	}
+	if c.MaxBody <= 0 {
+		c.MaxBody = 64 << 10
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// A Server answers the REST API. It is an http.Handler, and serves listeners
+// itself with limits that suit it.
+type Server struct {
+	cfg  Config
+	http http.Server
+	mux  *http.ServeMux
+	busy chan struct{} // one token for each request under way
+}
+
+// New returns a Server.
+func New(cfg Config) (*Server, error) {
+	if cfg.Generate == nil || cfg.Authenticate == nil {
+		return nil, errors.New("restbridge: Generate and Authenticate are required")
+	}
+	cfg = cfg.withDefaults()
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), busy: make(chan struct{}, cfg.MaxRequests)}
+	s.http = http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       20 * time.Second,
+		WriteTimeout:      20*time.Second + cfg.Timeout,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
+	}
+	s.mux.Handle("/directory/v1/suggestPassword", s.operation(s.suggestPassword))
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, &httpError{status: http.StatusNotFound, text: "there is no such resource"})
+	})
+	return s, nil
+}
+
+// Serve answers the connections of l until Shutdown, and then returns
+// http.ErrServerClosed. A listener of TLS connections makes callers
+// protected.
+func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
+
+// Shutdown stops serving as http.Server.Shutdown does; once ctx ends, it
+// closes the connections that are left.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		s.http.Close()
+	}
+	return err
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	rec := &recorder{ResponseWriter: w}
+	h := rec.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			// The value of a panic may quote what it fell over.
+			s.cfg.Log.Error("panic in a REST request", "stack", string(debug.Stack()))
+			if rec.status == 0 {
+				s.fail(rec, r, result.New(result.Other, "internal error"))
+			} else {
+				rec.aborted = true
+			}
+		}
+		s.cfg.Log.Info("rest", "method", r.Method, "path", clip(r.URL.Path), "status", rec.status,
+			"result", rec.result.String(), "caller", rec.caller, "remote", r.RemoteAddr, "duration", time.Since(began))
+		if rec.aborted {
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	select {
+	case s.busy <- struct{}{}:
+		defer func() { <-s.busy }()
+	default:
+		s.fail(rec, r, result.New(result.Busy, "too many requests are under way"))
+		return
+	}
+	s.mux.ServeHTTP(rec, r)
+}
+
+// clip keeps a path from filling the log.
+func clip(s string) string {
+	if len(s) > 128 {
+		return s[:128] + "…"
+	}
+	return s
+}
+
+// A recorder notes for the log how a request ended.
+type recorder struct {
+	http.ResponseWriter
+	status  int
+	result  result.Code
+	caller  string // authorization identity, once the directory has confirmed it
+	aborted bool
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(p)
+}
+
+// Unwrap is for http.ResponseController.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// An operationFunc performs an operation whose request body is in memory,
+// for whoever authenticate tells, and returns the response body, which is
+// wiped once it is written.
+type operationFunc func(ctx context.Context, body []byte, authenticate func() (extop.Caller, error)) ([]byte, error)
+
+// operation wraps what all operations share: POST, JSON, authentication and
+// one place that writes.
+func (s *Server) operation(do operationFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := s.perform(w, r, do)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		write(w, r, http.StatusOK, body)
+		clear(body)
+	})
+}
+
+func (s *Server) perform(w http.ResponseWriter, r *http.Request, do operationFunc) ([]byte, error) {
+	if r.Method != http.MethodPost {
+		return nil, &httpError{status: http.StatusMethodNotAllowed, allow: http.MethodPost, text: "the method must be POST"}
+	}
+	// Before anything else is looked at: a client that sends credentials in
+	// the clear should learn it on its first try.
+	protected := isProtected(r)
+	if !protected {
+		return nil, result.New(result.ConfidentialityRequired, "the request must come over TLS")
+	}
+	username, password, ok := r.BasicAuth()
+	if !ok {
+		return nil, result.New(result.InvalidCredentials, "credentials are required, by HTTP Basic authentication")
+	}
+	body, err := s.body(w, r)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
+	defer cancel()
+	var session Session
+	defer func() {
+		if session != nil {
+			session.Close()
+		}
+	}()
+	return do(ctx, body, func() (extop.Caller, error) {
+		secret := []byte(password)
+		defer clear(secret)
+		if session, err = s.cfg.Authenticate.Authenticate(ctx, username, secret); err != nil {
+			return nil, err
+		}
+		if rec, ok := w.(*recorder); ok {
+			rec.caller = session.AuthzID()
+		}
+		return caller{session, protected}, nil
+	})
+}
+
+// A caller is a session that came through this door.
+type caller struct {
+	Session
+	protected bool
+}
+
+// Protected implements extop.Caller.
+func (c caller) Protected() bool { return c.protected }
+
+// isProtected reports whether nobody on the way can read the answer: TLS, or
+// both ends on the loopback interface. A proxy in between that says that its
+// client came without TLS is believed; one that says that it came with TLS
+// makes no difference, for anybody can say so.
+func isProtected(r *http.Request) bool {
+	for _, proto := range r.Header.Values("X-Forwarded-Proto") {
+		if !strings.EqualFold(strings.TrimSpace(proto), "https") {
+			return false
+		}
+	}
+	if r.TLS != nil {
+		return true
+	}
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if local == nil {
+		return false
+	}
+	if local.Network() == "unix" {
+		return true
+	}
+	return isLoopback(r.RemoteAddr) && isLoopback(local.String())
+}
+
+func isLoopback(addr string) bool {
+	a, err := netip.ParseAddrPort(addr)
+	return err == nil && a.Addr().Unmap().IsLoopback()
+}
