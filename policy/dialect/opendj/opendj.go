@@ -1,10 +1,8 @@
 package opendj
 
 import (
-	"context"
-
-	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/policy/rule"
 )
 
 // Name is the dialect's name in configuration and output.
@@ -61,41 +59,24 @@ type Config struct {
 	// commonly-used-passwords.txt, with or without "config/".
 	WordList func(name string) ([]string, error)
 
-	// Breached reports whether password is a known breached one, for the
-	// pwned-passwords validator. baseURL is the range API that the validator
-	// names. If nil, a policy that refers to such a validator is refused:
-	// nobody would check it.
-	Breached func(ctx context.Context, baseURL string, password []byte) (bool, error)
+	// Breaches returns the source of breached passwords for a
+	// pwned-passwords validator whose range API is at baseURL. The URL comes
+	// from the directory: an implementation decides whether it may be asked.
+	// If nil, a policy that names such a validator is refused, since nobody
+	// would check it.
+	Breaches func(baseURL string) (rule.Breaches, error)
 }
 
 // A Dialect implements policy.Dialect. It is safe for concurrent use.
 type Dialect struct {
-	cfg Config
+	cfg   Config
+	lists lists
 }
 
 var _ policy.Dialect = (*Dialect)(nil)
 
 // New returns the dialect.
-func New(cfg Config) *Dialect { return &Dialect{cfg: cfg} }
+func New(cfg Config) *Dialect { return &Dialect{cfg: cfg, lists: lists{from: cfg.WordList}} }
 
 // Name returns "opendj".
 func (d *Dialect) Name() string { return Name }
-
-// Locate implements policy.Dialect.
-func (d *Dialect) Locate(ctx context.Context, dir policy.Directory, sel policy.Selection) (policy.Located, error) {
-	return policy.Located{}, result.New(result.UnwillingToPerform, "not built yet")
-}
-
-// Load implements policy.Dialect.
-func (d *Dialect) Load(ctx context.Context, dir policy.Directory, ref string) (*policy.Policy, error) {
-	return nil, result.New(result.UnwillingToPerform, "not built yet")
-}
-
-// CheckConfig loads every policy, validator and generator below cn=config
-// and the default policy. The error is a *result.Error with
-// unwillingToPerform(53) whose text tells every problem; its Cause joins
-// them, a *result.Error each. A directory that cannot be searched is an error
-// with that search's code.
-func (d *Dialect) CheckConfig(ctx context.Context, dir policy.Directory) error {
-	return result.New(result.UnwillingToPerform, "not built yet")
-}

@@ -1,0 +1,99 @@
+package opendj
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/policy/rule"
+)
+
+// The built-in lists, one word a line; lists/README.md tells where they are
+// from.
+var (
+	//go:embed lists/eff-large.txt
+	effWords string
+	//go:embed lists/common-words.txt
+	commonWords string
+	//go:embed lists/commonly-used-passwords.txt
+	commonPasswords string
+)
+
+// A list is one dictionary file.
+type list struct {
+	words []string // trimmed, without empty ones
+	set   *rule.Words
+}
+
+// lists keeps what was read: a list may be large, and policies are read
+// often. Names are few, since only those that exist are kept.
+type lists struct {
+	from func(name string) ([]string, error)
+
+	mu   sync.Mutex
+	kept map[string]*list
+}
+
+// get returns the list that an entry calls name. An error has a public text;
+// it wraps errUnsupported if there is no list of that name.
+func (l *lists) get(name string) (*list, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if kept, ok := l.kept[name]; ok {
+		return kept, nil
+	}
+	words, err := l.read(name)
+	if err != nil {
+		return nil, err
+	}
+	trimmed := make([]string, 0, len(words))
+	for _, w := range words {
+		if w = strings.TrimSpace(w); w != "" {
+			trimmed = append(trimmed, w)
+		}
+	}
+	if len(trimmed) == 0 {
+		// It would let everything pass.
+		return nil, fmt.Errorf("the word list %q is empty", name)
+	}
+	if l.kept == nil {
+		l.kept = make(map[string]*list)
+	}
+	l.kept[name] = &list{words: trimmed, set: rule.NewWords(trimmed...)}
+	return l.kept[name], nil
+}
+
+func (l *lists) read(name string) ([]string, error) {
+	if l.from != nil {
+		words, err := l.from(name)
+		switch {
+		case err == nil:
+			return words, nil
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, result.Wrap(err, result.UnwillingToPerform, "the word list %q cannot be read", name)
+		}
+	}
+	if words := builtIn(name); words != nil {
+		return words, nil
+	}
+	return nil, result.Wrap(errUnsupported, result.UnwillingToPerform, "there is no word list %q: it is neither configured nor built in", name)
+}
+
+// builtIn returns the words of a list that the servers ship, nil for any
+// other name. The lists are our own: what the vendors ship is not ours to
+// copy.
+func builtIn(name string) []string {
+	switch strings.TrimPrefix(name, "config/") {
+	case "passphrase-wordlist.txt":
+		return strings.Fields(effWords)
+	case "wordlist.txt":
+		return strings.Fields(effWords + "\n" + commonWords)
+	case "commonly-used-passwords.txt":
+		return strings.Fields(commonPasswords)
+	}
+	return nil
+}
