@@ -64,7 +64,7 @@ func decodeSuggestPassword(body []byte) (extop.GeneratePasswordRequest, []extop.
 		"targetEntryDN":      dnField("targetEntryDN", &target),
 		"numberOfPasswords":  intField("numberOfPasswords", &req.Count),
 		"validationAttempts": intField("validationAttempts", &req.Attempts),
-		"_controls":          controlsField(&controls),
+		"_controls":          controlsField(&controls, extop.ProxiedAuthorizationOID),
 	})
 	switch {
 	case err != nil:
