@@ -197,7 +197,7 @@ func parseMessage(t *testing.T, data []byte) message {
 		switch {
 		case m.op == 23 && c.ClassType == ber.ClassContext && c.Tag == 0,
 			m.op == 24 && c.ClassType == ber.ClassContext && c.Tag == 10:
-			m.name = string(c.Data.Bytes())
+			m.name = c.Data.String()
 		case m.op == 23 && c.ClassType == ber.ClassContext && c.Tag == 1,
 			m.op == 24 && c.ClassType == ber.ClassContext && c.Tag == 11:
 			m.value = append([]byte{}, c.Data.Bytes()...)
