@@ -146,12 +146,12 @@ func Int(contents []byte) (int32, error) {
 // the tag of the protocolOp. A Head is not a promise that the rest is well
 // formed.
 func ReadHead(b []byte) (h Head, ok bool, err error) {
-	tag, length, n, err := header(b)
-	if err != nil {
-		return Head{}, false, err
-	}
 	if len(b) > 0 && b[0] != 0x30 {
 		return Head{}, false, ErrTag
+	}
+	_, length, n, err := header(b)
+	if err != nil {
+		return Head{}, false, err
 	}
 	if n == 0 {
 		return Head{}, false, nil
@@ -159,7 +159,7 @@ func ReadHead(b []byte) (h Head, ok bool, err error) {
 	h.Size = n + length
 	b = b[n:min(len(b), h.Size)]
 	complete := len(b) == length
-	tag, length, n, err = header(b)
+	tag, length, n, err := header(b)
 	if err != nil {
 		return Head{}, false, err
 	}

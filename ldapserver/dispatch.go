@@ -1,0 +1,174 @@
+package ldapserver
+
+import (
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/ldapserver/message"
+)
+
+// handle deals with one request of the client.
+func (s *session) handle(m message.Message) verdict {
+	if m.ID == 0 {
+		return s.malformed("a request has the message ID 0")
+	}
+	if !message.IsRequest(m.Op) {
+		return s.malformed("the protocol operation is not a request")
+	}
+	s.mu.Lock()
+	_, ask := s.questions[m.ID]
+	_, ours := s.ops[m.ID]
+	s.mu.Unlock()
+	switch {
+	case ask:
+		// The client uses the ID of a question of ours. Its answer comes
+		// soon.
+		return held
+	case ours:
+		return s.malformed("a message ID is in use")
+	}
+	switch m.Op {
+	case message.UnbindRequest:
+		if l := s.link.Load(); l != nil {
+			_ = l.out.send(m.Raw)
+		}
+		s.endSilently()
+		return over
+	case message.AbandonRequest:
+		return s.handleAbandon(m)
+	case message.BindRequest:
+		return s.handleBind(m)
+	case message.ExtendedRequest:
+		return s.handleExtended(m)
+	case message.SearchRequest:
+		return s.relay(m, relayed{op: m.Op, root: s.srv.root.want(m.Body)})
+	}
+	return s.relay(m, relayed{op: m.Op})
+}
+
+// malformed ends the session as RFC 4511 section 4.1.1 demands.
+func (s *session) malformed(reason string) verdict {
+	s.end(result.ProtocolError, reason)
+	return over
+}
+
+// answer appends a response without value; it is written with the next
+// flush. An operation that knows no response gets none.
+func (s *session) answer(m message.Message, code result.Code, text string) verdict {
+	if op, ok := message.ResponseTo(m.Op); ok {
+		s.out.open()
+		s.out.buf = message.AppendResult(s.out.buf, m.ID, op, code, "", text)
+		s.out.close(false)
+	}
+	return done
+}
+
+const unavailableText = "the directory cannot be reached"
+
+// relay passes a request on to the directory.
+func (s *session) relay(m message.Message, r relayed) verdict {
+	if s.supplemented(m) {
+		return done
+	}
+	l, err := s.directory(s.ctx)
+	if err != nil {
+		return s.answer(m, result.Unavailable, unavailableText)
+	}
+	s.mu.Lock()
+	if len(s.relayed) >= s.srv.cfg.MaxRelayed {
+		s.mu.Unlock()
+		return s.answer(m, result.Busy, "too many requests are waiting for the directory")
+	}
+	s.register(m.ID, r)
+	s.mu.Unlock()
+	s.srv.cfg.Observer.Relayed(m.Op)
+	l.append(m.Raw)
+	return done
+}
+
+// register notes a request that is about to be relayed. The caller holds mu.
+func (s *session) register(id int32, r relayed) {
+	if s.relayed == nil {
+		s.relayed = make(map[int32]relayed)
+	}
+	s.forget(id)
+	s.relayed[id] = r
+	if r.root != nil {
+		s.roots.Add(1)
+	}
+}
+
+// forget drops a relayed request. The caller holds mu.
+func (s *session) forget(id int32) {
+	if r, ok := s.relayed[id]; ok {
+		delete(s.relayed, id)
+		if r.root != nil {
+			s.roots.Add(-1)
+		}
+	}
+}
+
+// supplemented lets Config.Supplement answer m, if it does.
+func (s *session) supplemented(m message.Message) bool {
+	if s.srv.cfg.Supplement == nil {
+		return false
+	}
+	responses, handled := s.supplement(m)
+	if !handled {
+		return false
+	}
+	if len(responses) > 0 {
+		s.out.open()
+		s.out.buf = append(s.out.buf, responses...)
+		s.out.secret = true
+		s.out.close(false)
+		clear(responses)
+	}
+	return true
+}
+
+// supplement asks Config.Supplement, under the time limit of an operation. A
+// panic becomes the result other(80).
+func (s *session) supplement(m message.Message) (responses []byte, handled bool) {
+	ctx, cancel := s.limited(s.ctx)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(message.OpName(m.Op), p)
+			responses, handled = nil, true
+			if op, ok := message.ResponseTo(m.Op); ok {
+				responses = message.AppendResult(nil, m.ID, op, result.Other, "", "internal error")
+			}
+		}
+	}()
+	s.mu.Lock()
+	bindDN := s.bindDN
+	s.mu.Unlock()
+	return s.srv.cfg.Supplement.Supplement(ctx, bindDN, m)
+}
+
+// handleAbandon ends one of our operations without an answer, or passes the
+// request on.
+func (s *session) handleAbandon(m message.Message) verdict {
+	id, err := message.ParseAbandon(m.Body)
+	if err != nil {
+		return s.malformed("an abandon request holds no message ID")
+	}
+	s.mu.Lock()
+	op := s.ops[id]
+	_, ask := s.questions[id]
+	_, theirs := s.relayed[id]
+	if op != nil {
+		op.abandoned = true
+		op.cancel()
+	}
+	s.forget(id)
+	s.mu.Unlock()
+	if op != nil || ask && !theirs || s.supplemented(m) {
+		return done
+	}
+	// There is nothing to abandon at a directory that was never reached.
+	if l := s.link.Load(); l != nil {
+		s.srv.cfg.Observer.Relayed(m.Op)
+		l.append(m.Raw)
+	}
+	return done
+}

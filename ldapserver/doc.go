@@ -1,0 +1,34 @@
+// Package ldapserver is an LDAP front end: it relays every LDAPMessage
+// between a client and a directory, untouched and in both directions, and
+// steps in for a few only. It answers the extended operations that it was
+// given, advertises them in the root DSE that passes through, answers
+// StartTLS, and notes who a connection is when a bind succeeds.
+//
+// Each client connection has one directory connection of its own, made when
+// the first message needs it, so that the directory's access control, limits
+// and logs see the caller.
+//
+//	srv := ldapserver.New(ldapserver.Config{
+//		Dial:     func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", "ldap.example.com:389") },
+//		Extended: map[string]extop.Handler{extop.GeneratePasswordRequestOID: op},
+//	})
+//	go srv.Serve(listener)
+//	...
+//	err := srv.Shutdown(ctx)
+//
+// # How a connection is served
+//
+// One goroutine reads the client's messages, in order. What it can answer at
+// once it answers in place, into a buffer that is written when no further
+// message is at hand. What must wait runs in a goroutine of its own, bounded in
+// number. A second goroutine reads the directory's messages and passes them
+// on. Neither reads further than it can write: a slow client slows down the
+// directory's connection, never fills the memory.
+//
+// # Dependencies
+//
+// The package knows operations only as [extop.Handler] and must not import
+// policy or anything below it: what a policy demands is none of its business.
+// Nor does it import ldapserver/embedded, which is a directory like any
+// other.
+package ldapserver

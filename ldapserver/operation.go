@@ -1,0 +1,225 @@
+package ldapserver
+
+import (
+	"context"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/ldapsuggest/ldapsuggest/extop"
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/ldapserver/message"
+)
+
+// maxCancels is how many cancel requests for one operation are kept.
+const maxCancels = 4
+
+// An operation is a request that the server works on in a goroutine of its
+// own.
+type operation struct {
+	cancel context.CancelFunc
+
+	// Under session.mu.
+	abandoned bool
+	cancels   []int32 // message IDs of cancel requests (RFC 3909)
+}
+
+// handleExtended answers an extended request that is ours, and relays others.
+func (s *session) handleExtended(m message.Message) verdict {
+	e, err := message.ParseExtended(m.Body)
+	if err != nil {
+		return s.malformed("an extended request is malformed")
+	}
+	if x := s.srv.ours[string(e.Name)]; x != nil {
+		return s.serveExtended(m, x, e.Value)
+	}
+	switch string(e.Name) {
+	case message.StartTLSOID:
+		return s.handleStartTLS(m, e.Value)
+	case message.CancelOID:
+		return s.handleCancel(m, e.Value)
+	}
+	return s.relay(m, relayed{op: m.Op})
+}
+
+func (s *session) serveExtended(m message.Message, x *extended, value []byte) verdict {
+	s.mu.Lock()
+	midSASL, running := s.midSASL, len(s.ops)
+	s.mu.Unlock()
+	if midSASL {
+		return s.answer(m, result.OperationsError, "a SASL bind is under way")
+	}
+	var controls []extop.Control
+	if m.Controls != nil {
+		var err error
+		if controls, err = copyControls(m.Controls); err != nil {
+			return s.answer(m, result.ProtocolError, "a control is malformed")
+		}
+	}
+	start := time.Now()
+	if x.immediate != nil {
+		s.request = extop.Request{Caller: s, Name: x.oid, Value: value, Controls: controls}
+		s.response = extop.Response{Value: s.response.Value[:0]}
+		ok, err := s.serveImmediate(x)
+		if ok {
+			code := s.respond(m.ID, &s.response, err, false)
+			s.srv.cfg.Observer.Answered(x.oid, code, time.Since(start))
+			return done
+		}
+	}
+	if running >= s.srv.cfg.MaxOperations {
+		return s.answer(m, result.Busy, "too many operations are under way on this connection")
+	}
+	ctx, cancel := s.limited(s.ctx)
+	op := &operation{cancel: cancel}
+	s.mu.Lock()
+	if s.ops == nil {
+		s.ops = make(map[int32]*operation)
+	}
+	s.ops[m.ID] = op
+	s.mu.Unlock()
+	req := &extop.Request{Caller: s, Name: x.oid, Value: slices.Clone(value), Controls: controls}
+	id := m.ID
+	s.work.Go(func() { s.run(ctx, id, op, x, req, start) })
+	return done
+}
+
+// limited bounds ctx by the time that an operation may take.
+func (s *session) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if t := s.srv.cfg.OperationTimeout; t > 0 {
+		return context.WithTimeout(ctx, t)
+	}
+	return context.WithCancel(ctx)
+}
+
+// run performs an operation and answers it.
+func (s *session) run(ctx context.Context, id int32, op *operation, x *extended, req *extop.Request, start time.Time) {
+	resp, err := s.call(ctx, x, req)
+	canceled := ctx.Err() == context.Canceled
+	op.cancel()
+	// It may hold a password.
+	clear(req.Value)
+
+	// The client may use the ID again as soon as it has the answer: so it is
+	// free before that is written.
+	s.mu.Lock()
+	delete(s.ops, id)
+	abandoned := op.abandoned
+	cancels := op.cancels
+	s.unsent++
+	s.mu.Unlock()
+
+	cancelCode := result.TooLate
+	if len(cancels) > 0 && canceled && err != nil {
+		err = result.New(result.Canceled, "the operation was canceled")
+		cancelCode = result.Success
+	}
+	if !abandoned {
+		code := s.respond(id, resp, err, len(cancels) == 0)
+		s.srv.cfg.Observer.Answered(x.oid, code, time.Since(start))
+	} else if resp != nil {
+		clear(resp.Value)
+	}
+	if len(cancels) > 0 {
+		s.out.open()
+		for _, c := range cancels {
+			s.out.buf = message.AppendResult(s.out.buf, c, message.ExtendedResponse, cancelCode, "", "")
+		}
+		s.out.close(true)
+	}
+	s.mu.Lock()
+	s.unsent--
+	s.changed()
+	s.mu.Unlock()
+}
+
+func (s *session) call(ctx context.Context, x *extended, req *extop.Request) (resp *extop.Response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(x.oid, p)
+			resp, err = nil, result.New(result.Other, "internal error")
+		}
+	}()
+	return x.handler.ServeExtended(ctx, req)
+}
+
+func (s *session) serveImmediate(x *extended) (ok bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(x.oid, p)
+			ok, err = true, result.New(result.Other, "internal error")
+		}
+	}()
+	return x.immediate.ServeImmediate(&s.request, &s.response)
+}
+
+func (s *session) panicked(what string, p any) {
+	s.srv.cfg.Observer.Panicked(what)
+	s.srv.cfg.Logger.Error("panic in an operation", "operation", what,
+		"client", s.raw.RemoteAddr().String(), "panic", p, "stack", string(debug.Stack()))
+}
+
+// respond writes the outcome of an operation, and wipes its value.
+func (s *session) respond(id int32, resp *extop.Response, err error, flush bool) result.Code {
+	var r message.ExtendedResult
+	switch {
+	case err != nil:
+		e := result.From(err)
+		r = message.ExtendedResult{Code: e.Code, MatchedDN: e.MatchedDN, Text: e.Text}
+		if e.Code == result.Other {
+			s.srv.cfg.Logger.Error("an operation failed", "client", s.raw.RemoteAddr().String(), "error", e, "cause", e.Cause)
+		}
+	case resp == nil:
+		r.Code, r.Text = result.Other, "internal error"
+	default:
+		r.Name, r.Value = resp.Name, resp.Value
+		for _, c := range resp.Controls {
+			r.Controls = message.AppendControl(r.Controls, c.OID, c.Critical, c.Value)
+		}
+	}
+	s.out.open()
+	s.out.buf = message.AppendExtendedResponse(s.out.buf, id, r)
+	s.out.secret = s.out.secret || len(r.Value) > 0
+	s.out.close(flush)
+	if resp != nil {
+		clear(resp.Value)
+	}
+	return r.Code
+}
+
+// handleCancel cancels an operation of ours as RFC 3909 asks, or relays the
+// request.
+func (s *session) handleCancel(m message.Message, value []byte) verdict {
+	id, err := message.ParseCancel(value)
+	if err != nil {
+		return s.answer(m, result.ProtocolError, "the cancel request holds no message ID")
+	}
+	s.mu.Lock()
+	op := s.ops[id]
+	_, ask := s.questions[id]
+	_, theirs := s.relayed[id]
+	kept := op != nil && len(op.cancels) < maxCancels
+	if kept {
+		op.cancels = append(op.cancels, m.ID)
+		op.cancel()
+	}
+	s.mu.Unlock()
+	switch {
+	case kept:
+		return done
+	case op != nil:
+		return s.answer(m, result.OperationsError, "the operation is being canceled")
+	case ask && !theirs:
+		return s.answer(m, result.NoSuchOperation, "")
+	}
+	return s.relay(m, relayed{op: m.Op})
+}
+
+func copyControls(controls []byte) ([]extop.Control, error) {
+	var list []extop.Control
+	err := message.EachControl(controls, func(c message.Control) bool {
+		list = append(list, extop.Control{OID: string(c.OID), Critical: c.Critical, Value: slices.Clone(c.Value)})
+		return true
+	})
+	return list, err
+}
