@@ -139,14 +139,21 @@ func (l *locator) serverDefault(ctx context.Context) (policy.Located, error) {
 		context dn.DN
 		steps   []policy.Step
 	}
+	// Where only the configuration tells, it need not tell of databases that
+	// hold no users.
+	configured := func(c dn.DN) bool {
+		_, _, ok := bySuffix(l.cfg.DefaultPolicy, c)
+		return ok
+	}
+	contexts := l.server.contexts
+	if !l.server.readable && slices.ContainsFunc(contexts, configured) {
+		contexts = slices.DeleteFunc(slices.Clone(contexts), func(c dn.DN) bool { return !configured(c) })
+	}
 	var found []candidate
-	for _, c := range l.server.contexts {
+	for _, c := range contexts {
 		// Databases without the overlay, such as a log of accesses, have no
 		// say in what the default is.
 		if db := l.server.database(c); db != nil && db.overlay == nil && l.server.anyOverlay() {
-			continue
-		}
-		if _, _, ok := bySuffix(l.cfg.DefaultPolicy, c); !ok && !l.server.readable && len(l.cfg.DefaultPolicy) > 0 {
 			continue
 		}
 		each := locator{cfg: l.cfg, dir: l.dir, server: l.server}
