@@ -1,8 +1,6 @@
 package rule
 
 import (
-	"iter"
-	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -171,46 +169,4 @@ func (r AttributeValues) NarrowFor(shape *generate.Shape, s Subject) bool {
 		return values.Contains(unicode.ToLower(c))
 	}))
 	return true
-}
-
-// texts yields the attributes of s with each of their values that is text:
-// of all types, or of those wanted, without the types left out. A type with
-// options (RFC 4512 2.5) counts as the type itself. The order is stable.
-func (s Subject) texts(wanted []string, without ...string) iter.Seq2[string, string] {
-	names := func(list []string, key string) (string, bool) {
-		base, _, _ := strings.Cut(key, ";")
-		for _, name := range list {
-			if strings.EqualFold(name, base) || strings.EqualFold(name, key) {
-				return name, true
-			}
-		}
-		return base, false
-	}
-	return func(yield func(string, string) bool) {
-		for _, key := range slices.Sorted(maps.Keys(s.Attributes)) {
-			if _, out := names(without, key); out {
-				continue
-			}
-			name, in := names(wanted, key)
-			if !in && len(wanted) > 0 {
-				continue
-			}
-			for _, value := range s.Attributes[key] {
-				if isText(value) && !yield(name, value) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// isText reports whether a value is characters rather than a picture, a key
-// or a hash in octets.
-func isText(value string) bool {
-	if value == "" || !utf8.ValidString(value) {
-		return false
-	}
-	return !strings.ContainsFunc(value, func(r rune) bool {
-		return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r)
-	})
 }

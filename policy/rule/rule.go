@@ -10,7 +10,12 @@
 package rule
 
 import (
+	"iter"
+	"maps"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ldapsuggest/ldapsuggest/policy/generate"
 )
@@ -84,3 +89,53 @@ func (s Subject) String() string { return s.DN }
 
 // GoString is String.
 func (s Subject) GoString() string { return s.DN }
+
+// values yields the attributes of s with each of their values that is not
+// empty: of all types, or of those wanted, without the types left out. A type
+// with options (RFC 4512 2.5) counts as the type itself. The order is stable;
+// the name is as it was wanted, or the type as the subject has it.
+func (s Subject) values(wanted []string, without ...string) iter.Seq2[string, string] {
+	find := func(names []string, key string) (string, bool) {
+		base, _, _ := strings.Cut(key, ";")
+		for _, name := range names {
+			if strings.EqualFold(name, base) || strings.EqualFold(name, key) {
+				return name, true
+			}
+		}
+		return base, false
+	}
+	return func(yield func(string, string) bool) {
+		for _, key := range slices.Sorted(maps.Keys(s.Attributes)) {
+			if _, out := find(without, key); out {
+				continue
+			}
+			name, in := find(wanted, key)
+			if !in && len(wanted) > 0 {
+				continue
+			}
+			for _, value := range s.Attributes[key] {
+				if value != "" && !yield(name, value) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// texts is values without those that are pictures, keys or hashes rather
+// than characters.
+func (s Subject) texts(wanted []string, without ...string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for name, value := range s.values(wanted, without...) {
+			if isText(value) && !yield(name, value) {
+				return
+			}
+		}
+	}
+}
+
+func isText(value string) bool {
+	return utf8.ValidString(value) && !strings.ContainsFunc(value, func(r rune) bool {
+		return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r)
+	})
+}
