@@ -30,7 +30,16 @@ type Config struct {
 	// NotFirst are characters that no password begins with, besides "{",
 	// which directories take for the start of a hash.
 	NotFirst generate.Set
+
+	// Screen, if not nil, reports passwords that are not to be suggested
+	// although the directory would take them: those known from breaches.
+	// They are drawn again, which is no validation attempt. It must be safe
+	// for concurrent use and must not retain the password.
+	Screen func(password []byte) bool
 }
+
+// maxScreened is how many candidates in a row Screen may turn down.
+const maxScreened = 1000
 
 func (c Config) withDefaults() Config {
 	if c.Length == 0 {
@@ -242,28 +251,47 @@ func (c *Compiled) Suggest(ctx context.Context, s rule.Subject, o SuggestOptions
 			wipe(out[:i])
 			return nil, err
 		}
-		out[i] = c.suggest(g, s, o.Attempts, rnd)
+		var err error
+		if out[i], err = c.suggest(g, s, o.Attempts, rnd); err != nil {
+			wipe(out[:i])
+			return nil, err
+		}
 	}
 	return out, nil
 }
 
-func (c *Compiled) suggest(g generate.Generator, s rule.Subject, attempts int, rnd *generate.Rand) Suggestion {
+func (c *Compiled) suggest(g generate.Generator, s rule.Subject, attempts int, rnd *generate.Rand) (Suggestion, error) {
 	validate := attempts > 0 && len(c.Policy.Demands) > 0
 	buf := make([]byte, 0, 64)
 	for try := 1; ; try++ {
+		var err error
+		if buf, err = c.draw(buf, g, rnd); err != nil {
+			return Suggestion{}, err
+		}
+		if !validate {
+			return Suggestion{Password: NewPassword(buf)}, nil
+		}
+		reasons := c.Validate(buf, s)
+		if len(reasons) == 0 || try >= attempts {
+			return Suggestion{Password: NewPassword(buf), Validated: true, Errors: reasons}, nil
+		}
+	}
+}
+
+// draw replaces what is in buf by a candidate that Screen lets through.
+func (c *Compiled) draw(buf []byte, g generate.Generator, rnd *generate.Rand) ([]byte, error) {
+	for range maxScreened {
 		last := buf
 		buf = g.Append(buf[:0], rnd)
 		if cap(last) != cap(buf) {
 			clear(last[:cap(last)]) // it grew: wipe what was left behind
 		}
-		if !validate {
-			return Suggestion{Password: NewPassword(buf)}
-		}
-		reasons := c.Validate(buf, s)
-		if len(reasons) == 0 || try >= attempts {
-			return Suggestion{Password: NewPassword(buf), Validated: true, Errors: reasons}
+		if c.cfg.Screen == nil || !c.cfg.Screen(buf) {
+			return buf, nil
 		}
 	}
+	clear(buf)
+	return nil, result.New(result.UnwillingToPerform, "every one of %d passwords drawn under %s is publicly known: the policy allows too few", maxScreened, c.Policy.label())
 }
 
 // forSubject narrows the generator for one entry where a rule asks for it.

@@ -384,3 +384,20 @@ func TestRequirementsKeepOrder(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func TestScreen(t *testing.T) {
+	turned := 0
+	cfg := policy.Config{Screen: func(p []byte) bool {
+		turned++
+		return turned <= 3
+	}}
+	c := policy.Compile(&policy.Policy{}, cfg)
+	suggest(t, c, rule.Subject{}, 1, 1)
+	if turned != 4 {
+		t.Errorf("%d candidates were screened, want 4", turned)
+	}
+	all := policy.Compile(&policy.Policy{}, policy.Config{Screen: func([]byte) bool { return true }})
+	if _, err := all.Suggest(t.Context(), rule.Subject{}, policy.SuggestOptions{Count: 1}); !result.Is(err, result.UnwillingToPerform) {
+		t.Errorf("got %v", err)
+	}
+}

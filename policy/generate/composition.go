@@ -209,7 +209,7 @@ func (c *composition) evaluate(levels []level) xfloat {
 }
 
 // draw fills s with the numbers of characters of a string.
-func (c *composition) draw(s []uint32, r *Rand) {
+func (c *composition) draw(s, _ []uint32, r *Rand) {
 	var path [maxAtoms]uint32
 	n := c.walk(c.root, path[:], r)
 	at := 0

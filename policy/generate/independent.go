@@ -13,7 +13,7 @@ import "math"
 type independent struct {
 	p      *problem
 	die    die
-	window int // 0: neighbours do not matter
+	window int // how many neighbours matter, 0 for none
 	favour *favour
 }
 
@@ -45,20 +45,31 @@ func (d *independent) checks() checks {
 	return c
 }
 
-func (d *independent) draw(s []uint32, r *Rand) {
-	for {
+func (d *independent) draw(s, _ []uint32, r *Rand) {
+	steps := math.MaxInt
+	d.try(s, r, &steps)
+}
+
+// try is draw as long as steps last, each of one character. It reports
+// whether they did.
+func (d *independent) try(s []uint32, r *Rand, steps *int) bool {
+	for *steps > 0 {
 		if d.window > 0 {
-			d.piece(s, 0, len(s), r)
+			if !d.piece(s, 0, len(s), r, steps) {
+				return false
+			}
 		} else {
+			*steps -= len(s)
 			d.fill(s, r)
 			if !d.p.edges(s) {
 				continue
 			}
 		}
 		if d.favour == nil || d.p.counted(s) && d.favour.keep(d.p, s, r) {
-			return
+			return true
 		}
 	}
+	return false
 }
 
 func (d *independent) fill(s []uint32, r *Rand) {
@@ -77,28 +88,29 @@ const pieceLength = 16
 // uniform over what is in order, drawn again until they also are where they
 // meet, make a whole that is: so a long string costs a small power of its
 // length, where drawing all of it again would cost an exponential.
-func (d *independent) piece(s []uint32, lo, hi int, r *Rand) {
+func (d *independent) piece(s []uint32, lo, hi int, r *Rand, steps *int) bool {
 	if hi-lo <= pieceLength {
-		for {
-			t := s[lo:hi]
+		t := s[lo:hi]
+		for *steps > 0 {
+			*steps -= len(t)
 			d.fill(t, r)
 			if lo == 0 && d.p.notFirst && d.p.atoms[d.p.of[t[0]]].noFirst ||
 				hi == len(s) && d.p.notLast && d.p.atoms[d.p.of[t[len(t)-1]]].noLast {
 				continue
 			}
 			if d.p.inOrder(t) {
-				return
+				return true
 			}
 		}
+		return false
 	}
 	mid := int(uint(lo+hi) >> 1)
-	for {
-		d.piece(s, lo, mid, r)
-		d.piece(s, mid, hi, r)
+	for d.piece(s, lo, mid, r, steps) && d.piece(s, mid, hi, r, steps) {
 		if d.p.inOrder(s[max(lo, mid-d.window+1):min(hi, mid+d.window-1)]) {
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // keep decides whether a string that fits is kept.
@@ -121,31 +133,7 @@ func favouring(p *problem, length int) *favour {
 	f := &favour{weight: make([]uint8, len(p.atoms))}
 	// Only disjoint sets: then the sum over any string that fits is at least
 	// the sum of their minimums, each times its weight.
-	taken := make([]bool, len(p.atoms))
-	var sets []int
-	for {
-		best := -1
-		for i := range p.counters {
-			c := &p.counters[i]
-			if c.min == 0 || best >= 0 && p.counters[best].min >= c.min {
-				continue
-			}
-			free := true
-			for j := range p.atoms {
-				free = free && !(taken[j] && p.atoms[j].in[i])
-			}
-			if free {
-				best = i
-			}
-		}
-		if best < 0 {
-			break
-		}
-		sets = append(sets, best)
-		for j := range p.atoms {
-			taken[j] = taken[j] || p.atoms[j].in[best]
-		}
-	}
+	sets := p.disjointCounters()
 	if len(sets) == 0 {
 		return nil
 	}

@@ -300,6 +300,36 @@ func (p *problem) divide(alphabet Set, s Shape) {
 	}
 }
 
+// disjointCounters returns counters with minimums and without common
+// characters, the largest minimums first.
+func (p *problem) disjointCounters() []int {
+	var out []int
+	taken := make([]bool, len(p.atoms))
+	for {
+		best := -1
+		for i := range p.counters {
+			c := &p.counters[i]
+			if c.min <= 0 || best >= 0 && p.counters[best].min >= c.min {
+				continue
+			}
+			free := true
+			for j := range p.atoms {
+				free = free && !(taken[j] && p.atoms[j].in[i])
+			}
+			if free {
+				best = i
+			}
+		}
+		if best < 0 {
+			return out
+		}
+		out = append(out, best)
+		for j := range p.atoms {
+			taken[j] = taken[j] || p.atoms[j].in[best]
+		}
+	}
+}
+
 // classes numbers the classes of equal characters from 0.
 func (p *problem) classes(equal []Set) []uint32 {
 	of := make([]uint32, len(p.chars))

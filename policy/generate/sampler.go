@@ -23,8 +23,9 @@ type Sampler struct {
 }
 
 // A source draws strings, by their characters' numbers, all equally likely.
+// It may use work, which is as long as s.
 type source interface {
-	draw(s []uint32, r *Rand)
+	draw(s, work []uint32, r *Rand)
 }
 
 // checks are what a source leaves to be checked. Strings that fail are drawn
@@ -48,9 +49,10 @@ func (c checks) pass(p *problem, s []uint32) bool {
 // Append appends a string to dst. It allocates only if dst lacks the
 // capacity: four octets a character are always enough, one if all are ASCII.
 func (s *Sampler) Append(dst []byte, rnd *Rand) []byte {
-	buf := rnd.scratch(s.length)
+	buf := rnd.scratch(2 * s.length)
+	buf, work := buf[:s.length], buf[s.length:]
 	for {
-		s.source.draw(buf, rnd)
+		s.source.draw(buf, work, rnd)
 		if s.check == 0 || s.check.pass(s.p, buf) {
 			break
 		}

@@ -28,7 +28,7 @@ const (
 	collectiveClass  = "collectiveAttributeSubentry"
 	validatorClass   = "ds-cfg-password-validator"
 	generatorClass   = "ds-cfg-password-generator"
-	configReadRights = "the config-read privilege and access rights to read and search"
+	configReadRights = "the config-read privilege, and access rights to read and search it"
 )
 
 // Locate implements policy.Dialect.
@@ -104,10 +104,10 @@ func (d *Dialect) locateTarget(ctx context.Context, dir policy.Directory, target
 		loc.Subject.Attributes = namingAttributes(name)
 		loc.Steps = append(loc.Steps, policy.Step{DN: target, Text: "There is no such entry: this is the policy that it would get."})
 	case err != nil:
-		return policy.Located{}, unreadable(err, target, "access rights to read and search all its attributes")
+		return policy.Located{}, unreadable(err, target, "access rights to search it and to read all its attributes")
 	case len(e.Values("objectClass")) == 0:
 		return policy.Located{}, result.New(result.InsufficientAccessRights,
-			"the service account may not read the attributes of %q: it needs access rights to read and search all its user attributes and %s", target, pointer)
+			"the service account may not read the attributes of %q: it needs access rights to search it and to read all its user attributes and %s", target, pointer)
 	default:
 		loc.Exists = true
 		loc.Subject = subject(e)
@@ -138,7 +138,7 @@ func (d *Dialect) byPointer(ctx context.Context, dir policy.Directory, e policy.
 			continue
 		}
 		text := "The entry names its policy."
-		dangles := fmt.Sprintf("%q names a policy that does not exist, %q, in %s: the directory lets nobody authenticate with such an entry, so no password is suggested for it", e.DN, value, attribute)
+		dangles := fmt.Sprintf("%[1]q names a policy in %[3]s that does not exist or that the service account may not see, %[2]q: the directory lets nobody authenticate with such an entry, so no password is suggested for it", e.DN, value, attribute)
 		if attribute == effectivePolicy {
 			text = "The server says which policy is in force."
 		}
@@ -152,6 +152,12 @@ func (d *Dialect) byPointer(ctx context.Context, dir policy.Directory, e policy.
 func follow(ctx context.Context, dir policy.Directory, loc *policy.Located, step policy.Step, dangles string) error {
 	to, err := dn.Parse(step.Value)
 	if err != nil || to.IsRoot() {
+		switch step.Attribute {
+		case "":
+			return result.Wrap(err, result.UnwillingToPerform, "the configured default policy is not the DN of a password policy: %q", step.Value)
+		case defaultPolicy:
+			return result.Wrap(err, result.UnwillingToPerform, "%s of %q is not the DN of a password policy: %q", step.Attribute, step.DN, step.Value)
+		}
 		return result.Wrap(err, result.InvalidDNSyntax, "%s of %q is not the DN of a password policy: %q", step.Attribute, step.DN, step.Value)
 	}
 	e, err := readPolicy(ctx, dir, step.Value)
@@ -178,13 +184,13 @@ func (d *Dialect) locateDefault(ctx context.Context, dir policy.Directory, name 
 		if value, ok := firstValue(e, defaultPolicy); ok {
 			return follow(ctx, dir, loc,
 				policy.Step{DN: e.DN, Attribute: defaultPolicy, Value: value, Text: "No policy of its own applies: the server's default does."},
-				fmt.Sprintf("the default password policy %q, which %s names, does not exist", value, configDN))
+				fmt.Sprintf("the default password policy %q, which %s names, does not exist or the service account may not see it", value, configDN))
 		}
 		err = result.New(result.InsufficientAccessRights,
-			"the service account sees no %s on %q: it needs %s that attribute, or the configuration must tell the default policy", defaultPolicy, configDN, configReadRights)
+			"the service account sees no %s in %q: it needs %s, or the configuration must tell the default policy", defaultPolicy, configDN, configReadRights)
 	} else if result.Is(err, result.NoSuchObject) || result.Is(err, result.InsufficientAccessRights) {
 		err = result.Wrap(err, result.InsufficientAccessRights,
-			"the service account may not read %q: it needs %s it, or the configuration must tell the default policy", configDN, configReadRights)
+			"the service account may not read %q: it needs %s, or the configuration must tell the default policy", configDN, configReadRights)
 	} else {
 		return unreadable(err, configDN, configReadRights)
 	}
@@ -194,7 +200,7 @@ func (d *Dialect) locateDefault(ctx context.Context, dir policy.Directory, name 
 	}
 	return follow(ctx, dir, loc,
 		policy.Step{Value: value, Text: "The directory does not tell its default policy: the configuration does."},
-		fmt.Sprintf("the default password policy %q, which the configuration names, does not exist", value))
+		fmt.Sprintf("the default password policy %q, which the configuration names, does not exist or the service account may not see it", value))
 }
 
 // configuredDefault returns Config.DefaultPolicy for the longest suffix of
@@ -227,7 +233,7 @@ func unreadable(err error, name, rights string) error {
 	e := result.From(err)
 	switch e.Code {
 	case result.InsufficientAccessRights:
-		return result.Wrap(err, e.Code, "the service account may not read %q: it needs %s it", name, strings.TrimSuffix(rights, " it"))
+		return result.Wrap(err, e.Code, "the service account may not read %q: it needs %s", name, rights)
 	case result.Canceled, result.TimeLimitExceeded:
 		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 			return err

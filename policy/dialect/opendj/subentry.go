@@ -50,7 +50,7 @@ func (d *Dialect) bySubentry(ctx context.Context, dir policy.Directory, name dn.
 			value, _ := firstValue(e, pointer)
 			return true, follow(ctx, dir, loc,
 				policy.Step{DN: e.DN, Attribute: pointer, Value: value, Text: "This subentry gives its policy to every entry there."},
-				fmt.Sprintf("the subentry %q names a policy that does not exist, %q, in %s: the directory would let nobody authenticate with such an entry, so no password is suggested for it", e.DN, value, pointer))
+				fmt.Sprintf("the subentry %[1]q names a policy in %[3]s that does not exist or that the service account may not see, %[2]q: the directory would let nobody authenticate with such an entry, so no password is suggested for it", e.DN, value, pointer))
 		}
 	}
 	e, ok, err := nearest(ctx, dir, name, loc.Exists, policies)
@@ -83,7 +83,7 @@ func subentries(ctx context.Context, dir policy.Directory, name dn.DN) ([]policy
 			continue
 		}
 		if err != nil {
-			return nil, unreadable(err, dn.DN{RDNs: name.RDNs[n:]}.String(), "access rights to search it for subentries and to read")
+			return nil, unreadable(err, dn.DN{RDNs: name.RDNs[n:]}.String(), "access rights to search it for subentries and to read them")
 		}
 		return found, nil
 	}

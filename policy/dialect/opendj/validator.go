@@ -80,7 +80,7 @@ func referenced(ctx context.Context, dir policy.Directory, policyDN, attribute, 
 	e, err := policy.Read(ctx, dir, policy.Query{Base: name, Attributes: []string{"*"}, Shared: true})
 	switch {
 	case result.Is(err, result.NoSuchObject):
-		return e, result.Wrap(err, result.UnwillingToPerform, "the policy %q names %q in %s, which does not exist", policyDN, name, attribute)
+		return e, result.Wrap(err, result.UnwillingToPerform, "the policy %q names %q in %s, which does not exist or which the service account may not see", policyDN, name, attribute)
 	case result.Is(err, result.InvalidDNSyntax):
 		return e, result.Wrap(err, result.UnwillingToPerform, "the policy %q names %q in %s, which is no DN", policyDN, name, attribute)
 	case err != nil:
