@@ -158,7 +158,13 @@ func passes(ctx context.Context, dir policy.Directory, name dn.DN, exists bool, 
 	}
 	found, err := dir.Search(ctx, policy.Query{Base: name.String(), Filter: filter, Attributes: []string{"1.1"}})
 	if err != nil {
-		return false, result.Wrap(err, result.From(err).Code, "evaluating %s of the subentry %q for %q failed: %s", subtreeAttribute, e.DN, name, result.From(err).Text)
+		cause := result.From(err)
+		code := cause.Code
+		switch code {
+		case result.ProtocolError, result.InappropriateMatching, result.UndefinedAttributeType, result.NoSuchObject, result.Other:
+			code = result.UnwillingToPerform // not the client's fault
+		}
+		return false, result.Wrap(err, code, "evaluating %s of the subentry %q for %q failed: %s", subtreeAttribute, e.DN, name, cause.Text)
 	}
 	return len(found) > 0, nil
 }
