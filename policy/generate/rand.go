@@ -14,8 +14,8 @@ type Rand struct {
 	src  io.Reader
 	at   int
 	buf  [512]byte
-	near [64]uint32 // scratch for most lengths, so that a Rand is one allocation
-	far  []uint32   // scratch for the others
+	near [128]uint32 // scratch for most lengths, so that a Rand is one allocation
+	far  []uint32    // scratch for the others
 }
 
 // NewRand returns a Rand that reads src; nil means crypto/rand. A src that
@@ -36,6 +36,15 @@ func (r *Rand) Wipe() {
 	clear(r.near[:])
 	clear(r.far)
 	r.at = len(r.buf)
+}
+
+// Forget overwrites the octets that were used up and what was drawn with
+// them, and keeps those that were only read ahead, for whoever uses the Rand
+// next: reading costs more than drawing.
+func (r *Rand) Forget() {
+	clear(r.buf[:r.at])
+	clear(r.near[:])
+	clear(r.far)
 }
 
 // Uint64 returns 64 random bits.
