@@ -34,6 +34,11 @@ type Question struct {
 // directory is asked about the target.
 type Authorizer func(ctx context.Context, q Question) error
 
+// A Limiter says whether a caller may ask now. Its error goes to the client;
+// to turn one away who asks too often, return busy(51). It must not wait: a
+// server calls it where it reads requests.
+type Limiter func(q Question) error
+
 // An AuditRecord tells who asked for whom, under which policy, and how it
 // ended. It never holds a password.
 type AuditRecord struct {
@@ -54,8 +59,18 @@ type AuditRecord struct {
 	Err *result.Error
 }
 
-// An Auditor is told of every operation once it has ended.
+// An Auditor is told of every operation once it has ended. It must not block:
+// a server calls it where it reads requests.
 type Auditor func(ctx context.Context, r AuditRecord)
+
+// begin returns the record of an operation that begins now.
+func (a Auditor) begin(oid string, caller Caller) AuditRecord {
+	r := AuditRecord{Question: Question{OID: oid, Caller: caller, AuthzID: caller.AuthzID()}}
+	if a != nil {
+		r.Time = time.Now()
+	}
+	return r
+}
 
 func (a Auditor) record(ctx context.Context, r AuditRecord, err error) {
 	if a == nil {
@@ -262,6 +277,13 @@ func resolvePolicy(ctx context.Context, p Policies, authorize Authorizer, q Ques
 		return nil, err
 	}
 	return p.Resolve(ctx, policy.Selection{PolicyDN: q.PolicyDN})
+}
+
+func (l Limiter) ask(q Question) error {
+	if l == nil {
+		return nil
+	}
+	return l(q)
 }
 
 func (a Authorizer) ask(ctx context.Context, q Question) error {

@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"time"
+	"sync"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/policy/generate"
 )
 
 // The OIDs of the Generate Password operation.
@@ -183,11 +184,7 @@ type GeneratePasswordResult struct {
 }
 
 // A GeneratedPassword is one password with what validation said.
-type GeneratedPassword struct {
-	Password  policy.Password
-	Validated bool     // whether it was checked against the policy
-	Errors    []string // why the directory would refuse it
-}
+type GeneratedPassword = policy.Suggestion
 
 // Wipe overwrites the passwords.
 func (r *GeneratePasswordResult) Wipe() {
@@ -224,8 +221,8 @@ func (r *GeneratePasswordResult) decode(value []byte) error {
 		if err != nil {
 			return err
 		}
-		var p GeneratedPassword
-		if err := p.decode(item); err != nil {
+		p, err := decodeGeneratedPassword(item)
+		if err != nil {
 			return err
 		}
 		r.Passwords = append(r.Passwords, p)
@@ -236,65 +233,76 @@ func (r *GeneratePasswordResult) decode(value []byte) error {
 	return e.skipUnknown()
 }
 
-func (p *GeneratedPassword) decode(item elements) error {
+func decodeGeneratedPassword(item elements) (p GeneratedPassword, err error) {
 	password, err := item.want(tagOctetString)
 	if err != nil {
-		return err
+		return p, err
 	}
 	if len(password) == 0 {
-		return errMissing
+		return p, errMissing
 	}
 	if p.Validated, err = item.wantBoolean(); err != nil {
-		return err
+		return p, err
 	}
 	seen := false
 	for len(item) > 0 {
 		tag, content, err := item.next()
 		if err != nil {
-			return err
+			return p, err
 		}
 		switch {
 		case tag == contextConstructed(0):
 			if seen {
-				return errMisordered
+				return p, errMisordered
 			}
 			seen = true
 			for list := elements(content); len(list) > 0; {
 				message, err := list.wantString(tagOctetString)
 				if err != nil {
-					return err
+					return p, err
 				}
 				p.Errors = append(p.Errors, message)
 			}
 		case !unknown(tag, 0):
-			return errTag
+			return p, errTag
 		}
 	}
-	p.Password = policy.NewPassword(append([]byte(nil), password...))
-	return nil
+	p.Password = copyPassword(password)
+	return p, nil
 }
 
 // Encode returns the responseValue. Its octets hold the passwords: wipe them
 // once they are written. A result without passwords, or with an empty one,
 // cannot be said in the protocol.
 func (r *GeneratePasswordResult) Encode() ([]byte, error) {
+	return r.appendTo(nil)
+}
+
+// appendTo appends the responseValue to dst, which it grows at most once and
+// before there is a password in it.
+func (r *GeneratePasswordResult) appendTo(dst []byte) ([]byte, error) {
 	if len(r.Passwords) == 0 {
-		return nil, result.New(result.Other, "no password was generated")
+		return dst, result.New(result.Other, "no password was generated")
 	}
 	list := 0
-	for _, p := range r.Passwords {
+	for i := range r.Passwords {
+		p := &r.Passwords[i]
 		if len(p.Password.Bytes()) == 0 {
-			return nil, result.New(result.Other, "an empty password was generated")
+			return dst, result.New(result.Other, "an empty password was generated")
 		}
-		item, _ := p.sizes()
+		item, _ := sizesOfPassword(p)
 		list += sizeOf(item)
 	}
 	n := sizeOf(len(r.PolicyDN)) + sizeOf(list)
-	dst := appendHeader(make([]byte, 0, sizeOf(n)), tagSequence, n)
+	if size := sizeOf(n); cap(dst)-len(dst) < size {
+		dst = append(make([]byte, 0, len(dst)+size), dst...)
+	}
+	dst = appendHeader(dst, tagSequence, n)
 	dst = appendString(dst, tagOctetString, r.PolicyDN)
 	dst = appendHeader(dst, tagSequence, list)
-	for _, p := range r.Passwords {
-		item, messages := p.sizes()
+	for i := range r.Passwords {
+		p := &r.Passwords[i]
+		item, messages := sizesOfPassword(p)
 		dst = appendHeader(dst, tagSequence, item)
 		dst = appendString(dst, tagOctetString, p.Password.Bytes())
 		dst = appendBoolean(dst, tagBoolean, p.Validated)
@@ -308,9 +316,9 @@ func (r *GeneratePasswordResult) Encode() ([]byte, error) {
 	return dst, nil
 }
 
-// sizes returns the content lengths of the element and of its
+// sizesOfPassword returns the content lengths of the element and of its
 // validationErrors.
-func (p *GeneratedPassword) sizes() (item, messages int) {
+func sizesOfPassword(p *GeneratedPassword) (item, messages int) {
 	item = sizeOf(len(p.Password.Bytes())) + sizeOfBoolean
 	for _, m := range p.Errors {
 		messages += sizeOf(len(m))
@@ -342,6 +350,9 @@ type GeneratePasswordConfig struct {
 	// counts as this. 0 means DefaultMaxAttempts.
 	MaxAttempts int
 
+	// Limit, if not nil, turns callers away who ask too often.
+	Limit Limiter
+
 	// Authorize, if not nil, narrows who may ask.
 	Authorize Authorizer
 
@@ -350,9 +361,18 @@ type GeneratePasswordConfig struct {
 }
 
 // GeneratePassword is the Generate Password operation. It changes nothing in
-// the directory.
+// the directory. It is an Immediate: where Policies has a method Ready, as
+// *policy.Service does, and there is no Authorize, a request under the default
+// policy is answered without waiting.
 type GeneratePassword struct {
-	cfg GeneratePasswordConfig
+	cfg   GeneratePasswordConfig
+	ready readyPolicies // nil if requests always may have to wait
+	rands sync.Pool     // of *generate.Rand, which have forgotten what they were used for
+}
+
+// readyPolicies knows some policies without asking the directory.
+type readyPolicies interface {
+	Ready(sel policy.Selection) (*policy.Effective, bool)
 }
 
 // NewGeneratePassword returns the operation.
@@ -363,18 +383,20 @@ func NewGeneratePassword(cfg GeneratePasswordConfig) *GeneratePassword {
 	if cfg.MaxAttempts <= 0 {
 		cfg.MaxAttempts = DefaultMaxAttempts
 	}
-	return &GeneratePassword{cfg}
+	g := &GeneratePassword{cfg: cfg}
+	g.rands.New = func() any { return generate.NewRand(nil) }
+	if ready, ok := cfg.Policies.(readyPolicies); ok && cfg.Authorize == nil {
+		g.ready = ready
+	}
+	return g
 }
 
 // ServeExtended implements Handler: it decodes the request, performs it with
 // Do and encodes the result.
 func (g *GeneratePassword) ServeExtended(ctx context.Context, req *Request) (*Response, error) {
-	began := time.Now()
 	r, err := DecodeGeneratePasswordRequest(req.Value)
 	if err != nil {
-		g.cfg.Audit.record(ctx, AuditRecord{Time: began, Question: Question{
-			OID: GeneratePasswordRequestOID, Caller: req.Caller, AuthzID: req.Caller.AuthzID(),
-		}}, err)
+		g.cfg.Audit.record(ctx, g.cfg.Audit.begin(GeneratePasswordRequestOID, req.Caller), err)
 		return nil, err
 	}
 	res, err := g.Do(ctx, req.Caller, r, req.Controls)
@@ -389,31 +411,63 @@ func (g *GeneratePassword) ServeExtended(ctx context.Context, req *Request) (*Re
 	return &Response{Name: GeneratePasswordResponseOID, Value: value}, nil
 }
 
+// immediateDraws bounds the candidates that ServeImmediate draws and checks:
+// while it works, its connection waits.
+const immediateDraws = 64
+
+// ServeImmediate implements Immediate.
+func (g *GeneratePassword) ServeImmediate(req *Request, resp *Response) (bool, error) {
+	if g.ready == nil {
+		return false, nil
+	}
+	r, err := DecodeGeneratePasswordRequest(req.Value)
+	if err != nil || r.Selection != SelectDefaultPolicy || g.draws(r) > immediateDraws {
+		return false, nil
+	}
+	for _, c := range req.Controls {
+		if c.OID == ProxiedAuthorizationOID {
+			return false, nil
+		}
+	}
+	eff, ok := g.ready.Ready(policy.Selection{})
+	if !ok {
+		return false, nil
+	}
+	ctx := context.Background()
+	rec := g.begin(req.Caller, r)
+	res, err := g.perform(ctx, r, req.Controls, &rec, eff)
+	g.cfg.Audit.record(ctx, rec, err)
+	if err != nil {
+		return true, err
+	}
+	defer res.Wipe()
+	resp.Name = GeneratePasswordResponseOID
+	resp.Value, err = res.appendTo(resp.Value[:0])
+	return true, err
+}
+
+// draws is the largest number of candidates that a request can take.
+func (g *GeneratePassword) draws(r GeneratePasswordRequest) int {
+	return min(r.Count, g.cfg.MaxPasswords) * max(min(r.Attempts, g.cfg.MaxAttempts), 1)
+}
+
 // Do performs a decoded request. The caller wipes the result.
 //
 // The result codes, in the order in which they are looked for:
 // insufficientAccessRights(50) for an anonymous caller;
 // confidentialityRequired(13) on a connection that can be read;
-// unavailableCriticalExtension(12); protocolError(2) for numbers out of range
-// or a malformed proxied authorization control; invalidDNSyntax(34);
-// what Authorize returns; for a target entry, insufficientAccessRights(50) if
-// the caller cannot see it (or, where there is none, its nearest existing
-// superior) and noSuchObject(32) if it would stand outside every entry; for
-// proxied authorization, what the directory says to it, such as
-// authorizationDenied(123); noSuchObject(32) with the matched DN for a policy
-// that is not there; unwillingToPerform(53) for a policy that nothing can
-// satisfy.
+// unavailableCriticalExtension(12); protocolError(2) for a malformed proxied
+// authorization control or numbers out of range; what Limit returns;
+// invalidDNSyntax(34); what Authorize returns; for a target entry,
+// insufficientAccessRights(50) if the caller cannot see it (or, where there
+// is none, its nearest existing superior) and noSuchObject(32) if it would
+// stand outside every entry; for proxied authorization, what the directory
+// says to it, such as authorizationDenied(123); noSuchObject(32) with the
+// matched DN for a policy that is not there; unwillingToPerform(53) for a
+// policy that nothing can satisfy.
 func (g *GeneratePassword) Do(ctx context.Context, caller Caller, r GeneratePasswordRequest, controls []Control) (*GeneratePasswordResult, error) {
-	rec := AuditRecord{Time: time.Now(), Requested: r.Count, Question: Question{
-		OID: GeneratePasswordRequestOID, Caller: caller, AuthzID: caller.AuthzID(),
-	}}
-	switch r.Selection {
-	case SelectPolicyDN:
-		rec.PolicyDN = r.DN
-	case SelectTargetEntry:
-		rec.Target = r.DN
-	}
-	res, err := g.do(ctx, r, controls, &rec)
+	rec := g.begin(caller, r)
+	res, err := g.perform(ctx, r, controls, &rec, nil)
 	g.cfg.Audit.record(ctx, rec, err)
 	if err != nil {
 		return nil, result.From(err)
@@ -421,7 +475,21 @@ func (g *GeneratePassword) Do(ctx context.Context, caller Caller, r GeneratePass
 	return res, nil
 }
 
-func (g *GeneratePassword) do(ctx context.Context, r GeneratePasswordRequest, controls []Control, rec *AuditRecord) (*GeneratePasswordResult, error) {
+func (g *GeneratePassword) begin(caller Caller, r GeneratePasswordRequest) AuditRecord {
+	rec := g.cfg.Audit.begin(GeneratePasswordRequestOID, caller)
+	rec.Requested = r.Count
+	switch r.Selection {
+	case SelectPolicyDN:
+		rec.PolicyDN = r.DN
+	case SelectTargetEntry:
+		rec.Target = r.DN
+	}
+	return rec
+}
+
+// perform does what Do does but for the audit. eff is the policy in force, if
+// it is known already.
+func (g *GeneratePassword) perform(ctx context.Context, r GeneratePasswordRequest, controls []Control, rec *AuditRecord, eff *policy.Effective) (*GeneratePasswordResult, error) {
 	authzID, proxied, err := admit(rec.Caller, controls, true)
 	if err != nil {
 		return nil, err
@@ -430,42 +498,46 @@ func (g *GeneratePassword) do(ctx context.Context, r GeneratePasswordRequest, co
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	eff, err := g.resolve(ctx, r, proxied, rec.Question)
-	if err != nil {
+	if err := g.cfg.Limit.ask(rec.Question); err != nil {
 		return nil, err
+	}
+	if eff == nil {
+		if r.Selection == SelectTargetEntry {
+			eff, err = resolveTarget(ctx, g.cfg.Policies, g.cfg.Authorize, rec.Question, proxied)
+		} else {
+			eff, err = resolvePolicy(ctx, g.cfg.Policies, g.cfg.Authorize, rec.Question, proxied, r.Selection == SelectPolicyDN)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	rec.EffectivePolicyDN = eff.Policy.DN
 
-	suggestions, err := eff.Suggest(ctx, policy.SuggestOptions{
+	rnd := g.rands.Get().(*generate.Rand)
+	defer func() {
+		rnd.Forget()
+		g.rands.Put(rnd)
+	}()
+	passwords, err := eff.Suggest(ctx, policy.SuggestOptions{
 		Count:    min(r.Count, g.cfg.MaxPasswords),
 		Attempts: min(r.Attempts, g.cfg.MaxAttempts),
+		Rand:     rnd,
 	})
 	if err != nil {
 		return nil, err
 	}
-	res := &GeneratePasswordResult{PolicyDN: eff.Policy.DN, Passwords: make([]GeneratedPassword, len(suggestions))}
-	for i, s := range suggestions {
-		res.Passwords[i] = GeneratedPassword(s)
-		if len(s.Password.Bytes()) == 0 {
+	res := &GeneratePasswordResult{PolicyDN: eff.Policy.DN, Passwords: passwords}
+	for _, p := range res.Passwords {
+		if len(p.Password.Bytes()) == 0 {
 			res.Wipe()
 			return nil, result.New(result.UnwillingToPerform, "the generator of %s made an empty password", policyName(eff.Policy.DN))
 		}
-		if len(s.Errors) > 0 {
+		if len(p.Errors) > 0 {
 			rec.Rejected++
 		}
 	}
-	rec.Returned = len(suggestions)
+	rec.Returned = len(passwords)
 	return res, nil
-}
-
-// resolve finds the policy once the caller may know it.
-func (g *GeneratePassword) resolve(ctx context.Context, r GeneratePasswordRequest, proxied string, q Question) (*policy.Effective, error) {
-	switch r.Selection {
-	case SelectTargetEntry:
-		return resolveTarget(ctx, g.cfg.Policies, g.cfg.Authorize, q, proxied)
-	default:
-		return resolvePolicy(ctx, g.cfg.Policies, g.cfg.Authorize, q, proxied, r.Selection == SelectPolicyDN)
-	}
 }
 
 func policyName(dn string) string {

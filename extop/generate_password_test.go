@@ -9,11 +9,13 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/policy/dn"
 	"github.com/ldapsuggest/ldapsuggest/policy/generate"
 )
 
@@ -387,6 +389,10 @@ func TestGeneratePasswordSemantics(t *testing.T) {
 					return result.New(result.InsufficientAccessRights, "not in the list")
 				}
 			}},
+		{name: "too often", req: target(ann), code: result.Busy,
+			cfg: func(c *GeneratePasswordConfig) {
+				c.Limit = func(q Question) error { return result.New(result.Busy, "%s asks too often", q.AuthzID) }
+			}},
 		{name: "a hook without a code", req: standard, code: result.Other,
 			cfg: func(c *GeneratePasswordConfig) {
 				c.Authorize = func(context.Context, Question) error { return errors.New("private") }
@@ -648,6 +654,89 @@ func TestGeneratePasswordServeExtended(t *testing.T) {
 	}
 }
 
+func TestGeneratePasswordServeImmediate(t *testing.T) {
+	value := func(r GeneratePasswordRequest) []byte { return r.Encode() }
+	proxied := []Control{{OID: ProxiedAuthorizationOID, Critical: true, Value: []byte("u:manager")}}
+	for _, tt := range []struct {
+		name   string
+		req    Request
+		cfg    func(*GeneratePasswordConfig)
+		caller func(*fakeCaller)
+		cold   bool
+		ok     bool
+		code   result.Code
+		count  int
+	}{
+		{name: "default policy", ok: true, count: 1},
+		{name: "several", req: Request{Value: value(GeneratePasswordRequest{Count: 9, Attempts: 2})}, ok: true, count: 9},
+		{name: "not read yet", cold: true},
+		{name: "named policy", req: Request{Value: value(GeneratePasswordRequest{Selection: SelectPolicyDN, DN: defaultPolicyDN, Count: 1})}},
+		{name: "target", req: Request{Value: value(GeneratePasswordRequest{Selection: SelectTargetEntry, DN: "dc=example,dc=com", Count: 1})}},
+		{name: "many draws", req: Request{Value: value(GeneratePasswordRequest{Count: 10, Attempts: 50})}},
+		{name: "malformed", req: Request{Value: []byte{}}},
+		{name: "proxied", req: Request{Controls: proxied}},
+		{name: "with an authorizer", cfg: func(c *GeneratePasswordConfig) {
+			c.Authorize = func(context.Context, Question) error { return nil }
+		}},
+		{name: "policies that may wait", cfg: func(c *GeneratePasswordConfig) {
+			c.Policies = struct{ Policies }{c.Policies}
+		}},
+		{name: "anonymous", caller: func(c *fakeCaller) { c.authzID = "" }, ok: true, code: result.InsufficientAccessRights},
+		{name: "unprotected", caller: func(c *fakeCaller) { c.plain = true }, ok: true, code: result.ConfidentialityRequired},
+		{name: "too often", cfg: func(c *GeneratePasswordConfig) {
+			c.Limit = func(Question) error { return result.New(result.Busy, "too often") }
+		}, ok: true, code: result.Busy},
+		{name: "critical control", req: Request{Controls: []Control{{OID: "1.2.3.4", Critical: true}}}, ok: true, code: result.UnavailableCriticalExtension},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			svc := w.service()
+			if !tt.cold {
+				if _, err := svc.Resolve(t.Context(), policy.Selection{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var audit audits
+			cfg := GeneratePasswordConfig{Policies: svc, Audit: audit.record}
+			if tt.cfg != nil {
+				tt.cfg(&cfg)
+			}
+			caller := newCaller(w)
+			if tt.caller != nil {
+				tt.caller(caller)
+			}
+			tt.req.Caller = caller
+			w.searched = nil
+			buffer := make([]byte, 3, 512)
+			resp := Response{Value: buffer}
+			ok, err := NewGeneratePassword(cfg).ServeImmediate(&tt.req, &resp)
+			if ok != tt.ok || len(w.searched) > 0 || len(caller.questions) > 0 {
+				t.Fatalf("answered %v, after the searches %q and the questions %q", ok, w.searched, caller.questions)
+			}
+			if !ok {
+				if err != nil || len(audit.records) > 0 {
+					t.Errorf("it did something: %v %v", err, audit.records)
+				}
+				return
+			}
+			if rec := audit.last(t); len(audit.records) != 1 || (rec.Err == nil) != (err == nil) {
+				t.Errorf("audited as %+v", audit.records)
+			}
+			if tt.code != result.Success {
+				wantCode(t, err, tt.code)
+				return
+			}
+			res, err := DecodeGeneratePasswordResult(resp.Value)
+			if err != nil || resp.Name != GeneratePasswordResponseOID || len(res.Passwords) != tt.count {
+				t.Errorf("%q %v %v", resp.Name, res, err)
+			}
+			if &resp.Value[0] != &buffer[0] {
+				t.Error("the server's buffer was not used")
+			}
+		})
+	}
+}
+
 func TestGeneratePasswordResultIsRedacted(t *testing.T) {
 	res := &GeneratePasswordResult{Passwords: []GeneratedPassword{{Password: policy.NewPassword([]byte("hunter2hunter2"))}}}
 	var buf bytes.Buffer
@@ -713,8 +802,16 @@ func FuzzGeneratePasswordResult(f *testing.F) {
 	})
 }
 
-func BenchmarkGeneratePasswordDo(b *testing.B) {
+// benchmarkWorld has a default policy that leaves passwords to the built-in
+// sampler.
+func benchmarkWorld() *world {
 	w := newWorld()
+	w.policies[dn.Key(defaultPolicyDN)] = &policy.Policy{DN: defaultPolicyDN, ASCIIOnly: true}
+	return w
+}
+
+func BenchmarkGeneratePasswordDo(b *testing.B) {
+	w := benchmarkWorld()
 	op := NewGeneratePassword(GeneratePasswordConfig{Policies: w.service()})
 	caller := newCaller(w)
 	r := GeneratePasswordRequest{Count: 1, Attempts: 5}
@@ -728,15 +825,19 @@ func BenchmarkGeneratePasswordDo(b *testing.B) {
 	}
 }
 
-func BenchmarkGeneratePasswordServeExtended(b *testing.B) {
-	w := newWorld()
-	op := NewGeneratePassword(GeneratePasswordConfig{Policies: w.service()})
+func BenchmarkGeneratePasswordServeImmediate(b *testing.B) {
+	w := benchmarkWorld()
+	svc := policy.NewService(fakeDialect{w}, w, policy.ServiceConfig{TTL: time.Hour})
+	if _, err := svc.Resolve(b.Context(), policy.Selection{}); err != nil {
+		b.Fatal(err)
+	}
+	op := NewGeneratePassword(GeneratePasswordConfig{Policies: svc})
 	req := &Request{Caller: newCaller(w), Name: GeneratePasswordRequestOID}
+	var resp Response
 	b.ReportAllocs()
 	for b.Loop() {
-		resp, err := op.ServeExtended(b.Context(), req)
-		if err != nil {
-			b.Fatal(err)
+		if ok, err := op.ServeImmediate(req, &resp); !ok || err != nil {
+			b.Fatal(ok, err)
 		}
 		clear(resp.Value)
 	}

@@ -3,7 +3,6 @@ package extop
 import (
 	"context"
 	"math"
-	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/policy"
@@ -238,6 +237,7 @@ func (r *PasswordQualityResult) Encode() []byte {
 // PasswordQualityConfig configures a PasswordQuality.
 type PasswordQualityConfig struct {
 	Policies  Policies   // finds policies; required
+	Limit     Limiter    // if not nil, turns callers away who ask too often
 	Authorize Authorizer // if not nil, narrows who may ask
 	Audit     Auditor    // if not nil, is told how each request ended
 }
@@ -255,12 +255,9 @@ func NewPasswordQuality(cfg PasswordQualityConfig) *PasswordQuality {
 
 // ServeExtended implements Handler.
 func (q *PasswordQuality) ServeExtended(ctx context.Context, req *Request) (*Response, error) {
-	began := time.Now()
 	r, err := DecodePasswordQualityRequest(req.Value)
 	if err != nil {
-		q.cfg.Audit.record(ctx, AuditRecord{Time: began, Question: Question{
-			OID: PasswordQualityRequestOID, Caller: req.Caller, AuthzID: req.Caller.AuthzID(),
-		}}, err)
+		q.cfg.Audit.record(ctx, q.cfg.Audit.begin(PasswordQualityRequestOID, req.Caller), err)
 		return nil, err
 	}
 	res, err := q.Do(ctx, req.Caller, r, req.Controls)
@@ -275,9 +272,7 @@ func (q *PasswordQuality) ServeExtended(ctx context.Context, req *Request) (*Res
 // and unwillingToPerform(53) for a self change of an authorization identity
 // that is not a DN.
 func (q *PasswordQuality) Do(ctx context.Context, caller Caller, r PasswordQualityRequest, controls []Control) (*PasswordQualityResult, error) {
-	rec := AuditRecord{Time: time.Now(), Question: Question{
-		OID: PasswordQualityRequestOID, Caller: caller, AuthzID: caller.AuthzID(),
-	}}
+	rec := q.cfg.Audit.begin(PasswordQualityRequestOID, caller)
 	switch r.Use {
 	case AddWithPolicy:
 		rec.PolicyDN = r.DN
@@ -298,6 +293,9 @@ func (q *PasswordQuality) do(ctx context.Context, r PasswordQualityRequest, cont
 		return nil, err
 	}
 	rec.AuthzID = authzID
+	if err := q.cfg.Limit.ask(rec.Question); err != nil {
+		return nil, err
+	}
 	var eff *policy.Effective
 	switch r.Use {
 	case AddWithDefaultPolicy, AddWithPolicy:
