@@ -1,6 +1,8 @@
 package rule
 
 import (
+	"strconv"
+
 	"github.com/ldapsuggest/ldapsuggest/policy/generate"
 )
 
@@ -45,7 +47,7 @@ func (r ClassPoints) Requirement() Requirement {
 			need--
 		default:
 			parts = append(parts, c.Name+" ("+quantity(c.MinForPoint, "octet", "octets")+")")
-			req.Properties = append(req.Properties, property("min-for-point-"+c.Name, c.MinForPoint))
+			req.Properties = append(req.Properties, Property{"class", c.Name + " " + strconv.Itoa(c.MinForPoint)})
 		}
 	}
 	switch {
