@@ -1,0 +1,123 @@
+package openldap_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/policy/dialect/openldap"
+	"github.com/ldapsuggest/ldapsuggest/testenv"
+)
+
+// ppmServer starts a slapd with the check module ppm, testenv's policies for
+// it and n random ones.
+func ppmServer(t *testing.T, rnd *rand.Rand, n int) (*testenv.Slapd, []subject) {
+	t.Helper()
+	module, err := testenv.PPM(t.Context())
+	if err != nil {
+		t.Skipf("ppm: not run: %v", err)
+	}
+	var ldif strings.Builder
+	var users []subject
+	for i := range n {
+		name := []string{"plain%03d", "j.doe%03d", "x*yz%03d", "ab-%03d_cde", "q[uote%03d", "a%03dé"}[rnd.IntN(6)]
+		argument := randomPPM(rnd)
+		u := writePolicy(&ldif, fmt.Sprintf(name, i), testenv.BaseDN, []string{
+			"pwdCheckQuality: " + []string{"1", "2", "3"}[rnd.IntN(3)],
+			fmt.Sprintf("pwdMinLength: %d", rnd.IntN(20)),
+			"pwdCheckModule: " + module,
+			"pwdCheckModuleArg:: " + base64.StdEncoding.EncodeToString([]byte(argument)),
+		}, "pwdPolicyChecker")
+		u.policy = fmt.Sprintf("%q", argument)
+		users = append(users, u)
+	}
+	s := testenv.StartSlapd(t, testenv.SlapdOptions{PPM: module, ReadableConfig: true, Databases: []testenv.SlapdDatabase{{Users: 20, LDIF: ldif.String()}}})
+	for _, n := range []int{6, 7, 8, 9, 15, 16, 17} {
+		users = append(users, subject{s.UserDN(n), s.UserPolicy(n)})
+	}
+	return s, users
+}
+
+// randomPPM returns a configuration of ppm: most lines are meant, some are
+// what people get wrong.
+func randomPPM(rnd *rand.Rand) string {
+	pick := func(values ...string) string { return values[rnd.IntN(len(values))] }
+	classes := []string{
+		"class-upperCase ABCDEFGHIJKLMNOPQRSTUVWXYZ", "class-lowerCase abcdefghijklmnopqrstuvwxyz", "class-digit 0123456789",
+		"class-special !%*()-_=+.,;", "class-hex 0123456789abcdef", "class-vowel aeiouAEIOU", "class-accent éè", "class-few XYZ",
+		"class-odd " + strings.Repeat("13579", 26) + "Q", // longer than what ppm 2.5 keeps
+	}
+	var lines []string
+	if rnd.IntN(4) > 0 {
+		lines = append(lines, fmt.Sprintf("minQuality %d", rnd.IntN(6)))
+	}
+	for range rnd.IntN(5) {
+		line := pick(classes...)
+		switch rnd.IntN(4) {
+		case 0:
+		case 1:
+			line += fmt.Sprintf(" %d", rnd.IntN(3))
+		case 2:
+			line += fmt.Sprintf(" %d\t%d", rnd.IntN(4), rnd.IntN(4))
+		case 3:
+			line += fmt.Sprintf(" %d %d %d", rnd.IntN(3), rnd.IntN(3), rnd.IntN(6))
+		}
+		lines = append(lines, line)
+	}
+	lines = append(lines, pick("", "forbiddenChars", `forbiddenChars <>"`, "forbiddenChars lI1O0|", "forbiddenChars é", "forbiddenChars 0123456789"))
+	lines = append(lines, pick("", "", "maxConsecutivePerClass 0", "maxConsecutivePerClass 1", "maxConsecutivePerClass 2", "maxConsecutivePerClass 4"))
+	lines = append(lines, pick("", "checkRDN 0", "checkRDN 1", "checkRDN 1", "checkRDN 2"))
+	lines = append(lines, pick("", "", "# a comment", "minQualityFoo 9", "useCracklib 0", "\t minQuality 2", "nonsense 3", "checkAttributes cn,sn"))
+	rnd.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+	return strings.Join(lines, pick("\n", "\n", "\n\n", "\r\n"))
+}
+
+func TestPPMSuggestionsAreAccepted(t *testing.T) {
+	t.Parallel()
+	n := perUser(t)
+	s, users := ppmServer(t, rand.New(rand.NewPCG(seed(t), 3)), 20)
+	prove(t, s, users, n, 15, openldap.Config{})
+}
+
+func TestPPMVerdictsAgree(t *testing.T) {
+	t.Parallel()
+	n := perUser(t) / 5
+	base := seed(t)
+	s, users := ppmServer(t, rand.New(rand.NewPCG(base, 4)), 60)
+	compareVerdicts(t, s, users, n, base, openldap.Config{}, nearPPM)
+}
+
+// nearPPM returns a password of few classes, or a suggestion with a few
+// octets changed, or one with a piece of the user's name.
+func nearPPM(rnd *rand.Rand, eff *policy.Effective) []byte {
+	alphabets := []string{"abcXYZ", "0123456789", "!%*()-_=+.,;", "éè£ñ", "lI1O0|<>\"", "13579Q", "aeiou", "XYZ"}
+	var b []byte
+	if s, err := eff.Suggest(context.Background(), policy.SuggestOptions{Count: 1}); err == nil && rnd.IntN(2) == 0 {
+		b = append(b, s[0].Password.Bytes()...)
+	}
+	for range rnd.IntN(4) {
+		runes := []rune(alphabets[rnd.IntN(len(alphabets))])
+		for range 1 + rnd.IntN(8) {
+			b = append(b, string(runes[rnd.IntN(len(runes))])...)
+		}
+	}
+	if rnd.IntN(4) == 0 {
+		// A piece of the name, as it is or as the pattern that it is.
+		name, _, _ := strings.Cut(strings.TrimPrefix(eff.Subject.DN, "uid="), ",")
+		pieces := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(" ,;-_", r) })
+		piece := pieces[rnd.IntN(len(pieces))]
+		if rnd.IntN(2) == 0 {
+			piece = strings.NewReplacer(".", "#", "*", "").Replace(piece)
+		}
+		b = slices.Insert(b, rnd.IntN(len(b)+1), []byte(strings.ToUpper(piece))...)
+	}
+	if len(b) == 0 || b[0] == '{' {
+		b = append([]byte("-"), b...)
+	}
+	return b
+}
