@@ -2,7 +2,6 @@ package opendj
 
 import (
 	"math"
-	"math/big"
 	"unicode"
 	"unicode/utf8"
 
@@ -45,30 +44,81 @@ func (t *parted) Append(dst []byte, rnd *generate.Rand) []byte {
 
 func (t *parted) Bits() float64 { return t.bits }
 
-func passphrase(_ *reader, _ string, l *list, minWords, minChars int, capitalize bool) generate.Generator {
-	bits, _ := new(big.Float).SetInt64(int64(len(l.words))).Float64()
-	return &phrase{l.words, minWords, minChars, capitalize, math.Log2(bits) * float64(minWords)}
+// passphrase makes the generator of glued words.
+func passphrase(r *reader, attribute string, l *list, minWords, minChars int, capitalize bool) generate.Generator {
+	p := &glued{minWords: minWords, minChars: minChars}
+	seen := make(map[string]bool)
+	for _, w := range l.words {
+		if capitalize {
+			first, size := utf8.DecodeRuneInString(w)
+			w = string(unicode.ToUpper(first)) + w[size:]
+		}
+		if !seen[w] {
+			seen[w] = true
+			p.words = append(p.words, w)
+		}
+	}
+	if len(p.words) < 2 {
+		r.fail(attribute, "the word list has only one word: every password would be the same")
+		return nil
+	}
+	p.bits = p.expectedWords() * math.Log2(float64(len(p.words)))
+	return p
 }
 
-type phrase struct {
+// glued draws words until there are enough of them and of characters.
+type glued struct {
 	words              []string
 	minWords, minChars int
-	capitalize         bool
 	bits               float64
 }
 
-func (p *phrase) Append(dst []byte, rnd *generate.Rand) []byte {
+func (p *glued) Append(dst []byte, rnd *generate.Rand) []byte {
 	for n, chars := 0, 0; n < p.minWords || chars < p.minChars; n++ {
 		w := p.words[rnd.Intn(len(p.words))]
-		for i, c := range w {
-			if i == 0 && p.capitalize {
-				c = unicode.ToUpper(c)
-			}
-			dst = utf8.AppendRune(dst, c)
-			chars++
-		}
+		dst = append(dst, w...)
+		chars += utf8.RuneCountInString(w)
 	}
 	return dst
 }
 
-func (p *phrase) Bits() float64 { return p.bits }
+// Bits is the entropy of the words drawn: their expected number times that
+// of one. It is exact where the words can be told apart again, as
+// capitals let people do.
+func (p *glued) Bits() float64 { return p.bits }
+
+// expectedWords is how many words are drawn on average: the sum, over every
+// n, of the probability that n words are not enough.
+func (p *glued) expectedWords() float64 {
+	lengths := make(map[int]float64)
+	for _, w := range p.words {
+		lengths[utf8.RuneCountInString(w)] += 1 / float64(len(p.words))
+	}
+	// short[c] is the probability that the words so far have c characters.
+	short := make([]float64, max(p.minChars, 1))
+	short[0] = 1
+	expected := 0.0
+	for n := 0; ; n++ {
+		missing := 0.0
+		for _, q := range short[:p.minChars] {
+			missing += q
+		}
+		switch {
+		case n < p.minWords:
+			expected++
+		case missing == 0:
+			return expected
+		default:
+			expected += missing
+		}
+		next := make([]float64, len(short))
+		for c, q := range short {
+			for length, share := range lengths {
+				if q > 0 && c+length < p.minChars {
+					next[c+length] += q * share
+				}
+			}
+		}
+		short = next
+	}
+}
