@@ -2,7 +2,6 @@ package generate
 
 import (
 	"math/big"
-	"sync"
 	"unicode/utf8"
 )
 
@@ -102,9 +101,4 @@ func newSampler(p *problem, length int) *Sampler {
 		s.bytes[i] = byte(r)
 	}
 	return s
-}
-
-// counted sets what is known of the number of strings: l's sum.
-func (s *Sampler) counts(bits float64, exact bool, count func() *big.Int) {
-	s.bits, s.exact, s.count = bits, exact, sync.OnceValue(count)
 }
