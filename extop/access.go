@@ -43,6 +43,7 @@ type Limiter func(q Question) error
 // ended. It never holds a password.
 type AuditRecord struct {
 	Question
+	AskedBy  string    // authorization identity of the connection; empty if anonymous
 	Time     time.Time // when the operation began
 	Duration time.Duration
 
@@ -65,7 +66,8 @@ type Auditor func(ctx context.Context, r AuditRecord)
 
 // begin returns the record of an operation that begins now.
 func (a Auditor) begin(oid string, caller Caller) AuditRecord {
-	r := AuditRecord{Question: Question{OID: oid, Caller: caller, AuthzID: caller.AuthzID()}}
+	id := caller.AuthzID()
+	r := AuditRecord{Question: Question{OID: oid, Caller: caller, AuthzID: id}, AskedBy: id}
 	if a != nil {
 		r.Time = time.Now()
 	}

@@ -427,6 +427,18 @@ func TestRequirementDuplicateProperty(t *testing.T) {
 	}
 }
 
+func TestRequirementRepeatedProperty(t *testing.T) {
+	got := requirementOf(rule.Requirement{Text: "d", Type: "t", Properties: []rule.Property{
+		{Name: "scheme", Value: "A"}, {Name: "unit", Value: "u"}, {Name: "scheme", Value: "B"}}})
+	want := []rule.Property{{Name: "scheme-1", Value: "A"}, {Name: "unit", Value: "u"}, {Name: "scheme-2", Value: "B"}}
+	if !reflect.DeepEqual(got.Validation.Properties, want) {
+		t.Errorf("%v", got.Validation.Properties)
+	}
+	if got := requirementOf(rule.Requirement{Text: "d", Properties: want}); got.Validation != nil {
+		t.Errorf("a requirement without a type is one that a client cannot check: %v", got.Validation)
+	}
+}
+
 // fuzzCodec adds a fuzz target: what decodes, encodes to what decodes to the
 // same; what does not is a protocolError.
 func fuzzCodec[T any](f *testing.F, kinds []string, decode func([]byte) (T, error), encode func(T) []byte) {

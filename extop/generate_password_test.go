@@ -486,6 +486,9 @@ func TestGeneratePasswordSemantics(t *testing.T) {
 			if rec.OID != GeneratePasswordRequestOID || rec.Time.IsZero() || len(audit.records) != 1 {
 				t.Errorf("audit records %+v", audit.records)
 			}
+			if rec.AskedBy != caller.authzID {
+				t.Errorf("audited as asked by %q", rec.AskedBy)
+			}
 			if tt.questions != "" {
 				if got := strings.Join(caller.questions, "; "); got != tt.questions {
 					t.Errorf("the directory was asked %q, want %q", got, tt.questions)

@@ -1,6 +1,11 @@
 package extop
 
-import "github.com/ldapsuggest/ldapsuggest/policy/rule"
+import (
+	"slices"
+	"strconv"
+
+	"github.com/ldapsuggest/ldapsuggest/policy/rule"
+)
 
 // A PasswordRequirement is one demand on a password, as the Get Password
 // Quality Requirements operation and the Password Validation Details control
@@ -27,11 +32,24 @@ type ClientSideValidation struct {
 	Properties []rule.Property // names are unique; the order is kept
 }
 
-// requirementOf is the requirement that a rule describes.
+// requirementOf is the requirement that a rule describes. A property that the
+// rule has several times is numbered, as in scheme-1 and scheme-2: clients
+// keep one value for a name.
 func requirementOf(r rule.Requirement) PasswordRequirement {
 	p := PasswordRequirement{Description: r.Text}
-	if r.Type != "" {
-		p.Validation = &ClientSideValidation{Type: r.Type, Properties: r.Properties}
+	if r.Type == "" {
+		return p
+	}
+	p.Validation = &ClientSideValidation{Type: r.Type, Properties: slices.Clone(r.Properties)}
+	total, seen := make(map[string]int), make(map[string]int)
+	for _, q := range r.Properties {
+		total[q.Name]++
+	}
+	for i, q := range r.Properties {
+		if total[q.Name] > 1 {
+			seen[q.Name]++
+			p.Validation.Properties[i].Name += "-" + strconv.Itoa(seen[q.Name])
+		}
 	}
 	return p
 }
