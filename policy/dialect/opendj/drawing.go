@@ -1,6 +1,7 @@
 package opendj
 
 import (
+	"errors"
 	"math"
 	"unicode"
 	"unicode/utf8"
@@ -44,12 +45,12 @@ func (t *parted) Append(dst []byte, rnd *generate.Rand) []byte {
 
 func (t *parted) Bits() float64 { return t.bits }
 
-// passphrase makes the generator of glued words.
-func passphrase(r *reader, attribute string, l *list, minWords, minChars int, capitalize bool) generate.Generator {
-	p := &glued{minWords: minWords, minChars: minChars}
-	seen := make(map[string]bool)
-	for _, w := range l.words {
-		if capitalize {
+// newPassphrase makes the generator of glued words.
+func newPassphrase(words []string, o phraseOptions) (generate.Generator, error) {
+	p := &glued{minWords: o.minWords, minChars: o.minChars}
+	seen := make(map[string]bool, len(words))
+	for _, w := range words {
+		if o.capitalize {
 			first, size := utf8.DecodeRuneInString(w)
 			w = string(unicode.ToUpper(first)) + w[size:]
 		}
@@ -59,11 +60,10 @@ func passphrase(r *reader, attribute string, l *list, minWords, minChars int, ca
 		}
 	}
 	if len(p.words) < 2 {
-		r.fail(attribute, "the word list has only one word: every password would be the same")
-		return nil
+		return nil, errors.New("the word list has only one word: every password would be the same")
 	}
 	p.bits = p.expectedWords() * math.Log2(float64(len(p.words)))
-	return p
+	return p, nil
 }
 
 // glued draws words until there are enough of them and of characters.

@@ -13,9 +13,11 @@ const maxPassphrase = 1024
 // separator until both minima hold.
 func (d *Dialect) passphraseGenerator(r *reader) generate.Generator {
 	const file = "ds-cfg-dictionary-file"
-	minWords := r.integer("ds-cfg-minimum-password-words", "4", 1, maxPassphrase)
-	minChars := r.integer("ds-cfg-minimum-password-characters", "20", 0, maxPassphrase)
-	capitalize := r.boolean("ds-cfg-capitalize-words", "true")
+	o := phraseOptions{
+		minWords:   r.integer("ds-cfg-minimum-password-words", "4", 1, maxPassphrase),
+		minChars:   r.integer("ds-cfg-minimum-password-characters", "20", 0, maxPassphrase),
+		capitalize: r.boolean("ds-cfg-capitalize-words", "true"),
+	}
 	name, ok := r.required(file)
 	if !ok || len(r.problems) > 0 {
 		return nil
@@ -29,5 +31,10 @@ func (d *Dialect) passphraseGenerator(r *reader) generate.Generator {
 		r.fail(file, "%v", err)
 		return nil
 	}
-	return passphrase(r, file, l, minWords, minChars, capitalize)
+	g, err := l.passphrase(o)
+	if err != nil {
+		r.fail(file, "%v", err)
+		return nil
+	}
+	return g
 }

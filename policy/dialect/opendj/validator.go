@@ -102,20 +102,16 @@ func referenced(ctx context.Context, dir policy.Directory, policyDN, attribute, 
 // variantOf says which product a validator entry is written for. ping and
 // openDJ are attributes that only one of them knows.
 func (d *Dialect) variantOf(r *reader, ping, openDJ []string) Variant {
-	isPing, isOpenDJ := r.has(ping...), r.has(openDJ...)
-	if d.cfg.Variant != Auto {
-		// Attributes of the other product tell that the configuration is
-		// wrong, or the entry is.
-		if isPing && d.cfg.Variant == OpenDJ || isOpenDJ && d.cfg.Variant == Ping {
-			other := append(slices.Clone(ping), openDJ...)
-			for _, a := range other {
-				if r.has(a) && slices.Contains(ping, a) == (d.cfg.Variant == OpenDJ) {
-					r.fail(a, "the variant %s, which is configured, does not know this attribute", d.cfg.Variant)
-				}
-			}
+	foreign := map[Variant][]string{Ping: openDJ, OpenDJ: ping}[d.cfg.Variant]
+	for _, a := range foreign {
+		if r.has(a) {
+			r.fail(a, "the variant %s, which is configured, does not know this attribute", d.cfg.Variant)
 		}
+	}
+	if d.cfg.Variant != Auto {
 		return d.cfg.Variant
 	}
+	isPing, isOpenDJ := r.has(ping...), r.has(openDJ...)
 	switch {
 	case isPing && isOpenDJ:
 		r.fail(openDJ[0], "the entry mixes attributes of OpenDJ (%s) and PingDirectory (%s)", strings.Join(openDJ, ", "), strings.Join(ping, ", "))

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/policy/generate"
 	"github.com/ldapsuggest/ldapsuggest/policy/rule"
 )
 
@@ -27,6 +28,37 @@ var (
 type list struct {
 	words []string // trimmed, without empty ones
 	set   *rule.Words
+
+	mu      sync.Mutex
+	phrases map[phraseOptions]generate.Generator
+}
+
+// A phraseOptions is what, besides the words, makes a passphrase generator.
+type phraseOptions struct {
+	minWords, minChars int
+	capitalize         bool
+}
+
+// maxPhrases bounds how many generators of one list are kept.
+const maxPhrases = 64
+
+// passphrase returns the generator for o, which takes longer to make than
+// the policies that share it are kept.
+func (l *list) passphrase(o phraseOptions) (generate.Generator, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if g, ok := l.phrases[o]; ok {
+		return g, nil
+	}
+	g, err := newPassphrase(l.words, o)
+	if err != nil {
+		return nil, err
+	}
+	if l.phrases == nil || len(l.phrases) >= maxPhrases {
+		l.phrases = make(map[phraseOptions]generate.Generator)
+	}
+	l.phrases[o] = g
+	return g, nil
 }
 
 // lists keeps what was read: a list may be large, and policies are read
