@@ -78,6 +78,9 @@ func newAutomaton(p *problem, maxLength, maxSteps int, detail bool) *automaton {
 	if !a.divide(detail) {
 		return nil
 	}
+	if a.sequence && len(a.cells)*len(a.cells) > maxSteps/maxLength {
+		return nil
+	}
 	if len(p.uniques) > 0 && a.unique == nil || len(p.uniques) > 1 {
 		a.left |= checkUnique
 	}

@@ -44,7 +44,7 @@ func Compile(s Shape, t Target) (*Sampler, error) {
 	if p.impossible {
 		return nil, ErrUnsatisfiable
 	}
-	return (&compiler{p: p}).compile(t)
+	return (&compiler{shape: s, p: p}).compile(t)
 }
 
 // Satisfiable reports whether some string of up to MaxChars characters fits

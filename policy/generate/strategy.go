@@ -15,7 +15,8 @@ import (
 // become too large. What is cheapest depends on how many draws pass: that is
 // known exactly where everything is counted, and tried out elsewhere.
 type compiler struct {
-	p *problem
+	shape Shape
+	p     *problem
 
 	detailed, plain automata
 }
@@ -99,13 +100,20 @@ func (c *compiler) sampler(pl *plan) *Sampler {
 	s := newSampler(c.p, pl.length)
 	s.bits, s.exact, s.count = pl.bits, pl.exact, sync.OnceValue(pl.count)
 	share := math.Exp2(pl.bits - float64(pl.length)*math.Log2(float64(len(c.p.chars))))
-	if pl.exact && share >= directShare {
-		d := newIndependent(c.p)
-		s.source, s.check = d, d.checks()
+	direct := newIndependent(c.p)
+	if pl.exact && (share >= directShare || c.p.ordered() && quick(direct, pl.length)) {
+		s.source, s.check = direct, direct.checks()
 	} else {
 		s.source, s.check = pl.source()
 	}
 	return s
+}
+
+// quick reports whether independent draws are quicker than an automaton.
+func quick(d *independent, length int) bool {
+	a := &candidate{src: d, check: d.checks(), price: 1}
+	best := tryOut(d.p, length, []*candidate{a}, float64(64*length))
+	return best != nil && best.each() < float64(4*length)
 }
 
 // plan returns how to draw strings of a length, nil if there are none.
@@ -233,27 +241,29 @@ func (c *compiler) search(length int, k *composition) (*plan, error) {
 		}
 		all = append(all, &candidate{pl: pl, src: k, check: check, price: 3})
 	}
-	if a := c.plain.upTo(p, length, smallLattice, false); a != nil {
-		pl := a.plan(length)
-		if pl == nil {
-			return nil, nil
+	best := tryOut(p, length, all, 2*goodDraw)
+	if best == nil || best.each() > float64(64*length) {
+		a := c.plain.upTo(p, length, smallLattice, false)
+		if a != nil {
+			if a.total(length).isZero() {
+				return nil, nil
+			}
+			all = append(all, a.candidate(length))
 		}
-		src, check := pl.source()
-		all = append(all, &candidate{pl: pl, src: src, check: check, price: 10})
+		if a := c.uncounted(length); a != nil {
+			all = append(all, a)
+		}
+		best = tryOut(p, length, all, 8*goodDraw)
 	}
-	best := tryOut(p, length, all, 8*goodDraw)
 	if best == nil || best.each() > goodDraw {
-		// More work for a better way.
 		if a := newAutomaton(p, length, largeLattice, true); a != nil && a.left == 0 {
 			return a.plan(length), nil
 		}
 		if a := newAutomaton(p, length, largeLattice, false); a != nil {
-			pl := a.plan(length)
-			if pl == nil {
+			if a.total(length).isZero() {
 				return nil, nil
 			}
-			src, check := pl.source()
-			all = append(all, &candidate{pl: pl, src: src, check: check, price: 10})
+			all = append(all, a.candidate(length))
 		}
 		if best = tryOut(p, length, all, 4*worstDraw); best == nil {
 			return nil, complexity("no string of %d characters was found, nor that there is none", length)
@@ -272,6 +282,52 @@ func (c *compiler) search(length int, k *composition) (*plan, error) {
 }
 
 func (a *candidate) each() float64 { return a.cost / float64(a.accepted) }
+
+func (a *automaton) candidate(length int) *candidate {
+	pl := a.plan(length)
+	src, check := pl.source()
+	return &candidate{pl: pl, src: src, check: check, price: 10}
+}
+
+// uncounted returns a candidate that draws from an automaton without
+// counters, nil if even that is too large.
+func (c *compiler) uncounted(length int) *candidate {
+	if len(c.p.counters) == 0 {
+		return nil
+	}
+	s := c.shape
+	s.Counts, s.Choices = []Count{{Set: s.Alphabet.Minus(NewSet(string(c.p.chars)))}}, nil
+	p, err := takeApart(s)
+	if err != nil || p.impossible {
+		return nil
+	}
+	a := newAutomaton(p, length, smallLattice, false)
+	if a == nil || a.total(length).isZero() {
+		return nil
+	}
+	src := &translated{source: a.walker(length), to: make([]uint32, len(p.chars))}
+	number := make(map[rune]uint32)
+	for i, r := range c.p.chars {
+		number[r] = uint32(i)
+	}
+	for i, r := range p.chars {
+		src.to[i] = number[r]
+	}
+	return &candidate{src: src, check: a.left | checkCounts, price: 10}
+}
+
+// A translated source numbers its characters differently.
+type translated struct {
+	source
+	to []uint32
+}
+
+func (t *translated) draw(s, work []uint32, r *Rand) {
+	t.source.draw(s, work, r)
+	for i, c := range s {
+		s[i] = t.to[c]
+	}
+}
 
 // tryOut draws from each candidate until it has cost as much as given and
 // returns the one that costs least for a string, nil if none made one. It
