@@ -32,7 +32,7 @@ func compileBRE(pattern string) (func(password []byte) (bool, error), error) {
 	translated = "(?s)" + translated
 	if !p.backtracks {
 		if re, err := regexp.Compile(translated); err == nil {
-			return func(password []byte) (bool, error) { return re.MatchString(latin1(password)), nil }, nil
+			return func(password []byte) (bool, error) { return re.MatchString(latin1(lowerASCII(password))), nil }, nil
 		}
 	}
 	re, err := regexp2.Compile(translated, regexp2.RE2)
@@ -40,7 +40,7 @@ func compileBRE(pattern string) (func(password []byte) (bool, error), error) {
 		return nil, fmt.Errorf("the pattern cannot be read: %w", err)
 	}
 	re.MatchTimeout = matchTimeout
-	return func(password []byte) (bool, error) { return re.MatchString(latin1(password)) }, nil
+	return func(password []byte) (bool, error) { return re.MatchString(latin1(lowerASCII(password))) }, nil
 }
 
 // latin1 makes a character of each octet.
@@ -55,7 +55,8 @@ func latin1(b []byte) string {
 type breParser struct {
 	in         string
 	at         int
-	closed     int // groups ended, which back references may mean
+	opened     int    // groups begun
+	closed     uint16 // bit set of the groups 1 to 9 that a back reference may mean here
 	backtracks bool
 }
 
@@ -72,11 +73,14 @@ func (p *breParser) expression(depth int) (string, error) {
 	}
 	var done strings.Builder
 	var atoms []string
-	repeatable := false // whether the last atom may be followed by *
+	before, elsewhere := p.closed, uint16(0) // groups ended before here, and in other alternatives
+	defer func() { p.closed |= elsewhere }()
+	repeatable := false // whether * repeats the last atom
+	repeated := false   // whether it is repeated already: twice is an error
 	caret := true       // whether ^ is an anchor here
 	for p.at < len(p.in) {
-		anchors := caret
-		caret = false
+		anchors, again := caret, repeated
+		caret, repeated = false, false
 		c := p.in[p.at]
 		p.at++
 		if c == '\\' {
@@ -87,11 +91,15 @@ func (p *breParser) expression(depth int) (string, error) {
 			p.at++
 			switch {
 			case c == '(':
+				p.opened++
+				group := p.opened
 				inner, err := p.expression(depth + 1)
 				if err != nil {
 					return "", err
 				}
-				p.closed++
+				if group <= 9 {
+					p.closed |= 1 << group
+				}
 				atoms, repeatable = append(atoms, "("+inner+")"), true
 			case c == ')':
 				if depth == 0 {
@@ -101,16 +109,20 @@ func (p *breParser) expression(depth int) (string, error) {
 			case c == '|':
 				done.WriteString(strings.Join(atoms, "") + "|")
 				atoms, repeatable, caret = nil, false, true
+				elsewhere |= p.closed
+				p.closed = before
 			case c == '{':
 				bounds, err := p.interval()
-				if err != nil || !repeatable {
+				if err != nil || !repeatable || again {
 					return "", errBRE
 				}
+				repeated = true
 				atoms[len(atoms)-1] = "(?:" + atoms[len(atoms)-1] + ")" + bounds
 			case (c == '+' || c == '?') && repeatable:
+				repeated = true
 				atoms[len(atoms)-1] = "(?:" + atoms[len(atoms)-1] + ")" + string(c)
 			case '1' <= c && c <= '9':
-				if int(c-'0') > p.closed {
+				if p.closed>>(c-'0')&1 == 0 {
 					return "", errBRE
 				}
 				p.backtracks = true
@@ -126,7 +138,10 @@ func (p *breParser) expression(depth int) (string, error) {
 			continue
 		}
 		switch {
+		case c == '*' && again:
+			return "", errBRE
 		case c == '*' && repeatable:
+			repeated = true
 			atoms[len(atoms)-1] = "(?:" + atoms[len(atoms)-1] + ")*"
 		case c == '.':
 			atoms, repeatable = append(atoms, "."), true
