@@ -14,6 +14,11 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/testenv"
 )
 
+// ppmConnections is one: slapd 2.5.13 opens and closes the module for every
+// check without a lock, and dies of a double free when several passwords are
+// checked at once.
+const ppmConnections = 1
+
 // ppmServer starts a slapd with the check module ppm, testenv's policies for
 // it and n random ones.
 func ppmServer(t *testing.T, rnd *rand.Rand, n int) (*testenv.Slapd, []subject) {
@@ -25,7 +30,7 @@ func ppmServer(t *testing.T, rnd *rand.Rand, n int) (*testenv.Slapd, []subject) 
 	var ldif strings.Builder
 	var users []subject
 	for i := range n {
-		name := []string{"plain%03d", "j.doe%03d", "x*yz%03d", "ab-%03d_cde", "q[uote%03d", "a%03dé"}[rnd.IntN(6)]
+		name := []string{"plain%03d", "j.doe%03d", "x*yz%03d", "ab-%03d_cde", "a%03dé"}[rnd.IntN(5)]
 		argument := randomPPM(rnd)
 		u := writePolicy(&ldif, fmt.Sprintf(name, i), testenv.BaseDN, []string{
 			"pwdCheckQuality: " + []string{"1", "2", "3"}[rnd.IntN(3)],
@@ -80,8 +85,8 @@ func randomPPM(rnd *rand.Rand) string {
 func TestPPMSuggestionsAreAccepted(t *testing.T) {
 	t.Parallel()
 	n := perUser(t)
-	s, users := ppmServer(t, rand.New(rand.NewPCG(seed(t), 3)), 20)
-	prove(t, s, users, n, 15, openldap.Config{})
+	s, users := ppmServer(t, rand.New(rand.NewPCG(seed(t), 3)), 12)
+	prove(t, s, ppmConnections, users, n, 15, openldap.Config{})
 }
 
 func TestPPMVerdictsAgree(t *testing.T) {
@@ -89,7 +94,7 @@ func TestPPMVerdictsAgree(t *testing.T) {
 	n := perUser(t) / 5
 	base := seed(t)
 	s, users := ppmServer(t, rand.New(rand.NewPCG(base, 4)), 60)
-	compareVerdicts(t, s, users, n, base, openldap.Config{}, nearPPM)
+	compareVerdicts(t, s, ppmConnections, users, n, base, openldap.Config{}, nearPPM)
 }
 
 // nearPPM returns a password of few classes, or a suggestion with a few
@@ -120,4 +125,34 @@ func nearPPM(rnd *rand.Rand, eff *policy.Effective) []byte {
 		b = append([]byte("-"), b...)
 	}
 	return b
+}
+
+// A piece of a name that is no regular expression is where we part from ppm:
+// it then passes over the rest of the name, we look for the piece as it is.
+func TestPPMVerdictsOnBrokenPatterns(t *testing.T) {
+	t.Parallel()
+	module, err := testenv.PPM(t.Context())
+	if err != nil {
+		t.Skipf("ppm: not run: %v", err)
+	}
+	var ldif strings.Builder
+	u := writePolicy(&ldif, "q[uote", testenv.BaseDN, []string{
+		"pwdCheckQuality: 2",
+		"pwdCheckModule: " + module,
+		"pwdCheckModuleArg:: " + base64.StdEncoding.EncodeToString([]byte("minQuality 0\ncheckRDN 1")),
+	}, "pwdPolicyChecker")
+	s := testenv.StartSlapd(t, testenv.SlapdOptions{PPM: module, ReadableConfig: true, Databases: []testenv.SlapdDatabase{{Users: 1, LDIF: ldif.String()}}})
+	eff, err := service(t, s, s.Reader, openldap.Config{}).Resolve(t.Context(), policy.Selection{Target: u.dn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := &setter{conn: s.Dial(t, s.Helpdesk)}
+	for password, ours := range map[string]bool{"xxQ[UOTExx": false, "xxquotexx": true} {
+		if got := len(eff.Validate([]byte(password))) == 0; got != ours {
+			t.Errorf("%q: accepted by us %v, want %v", password, got, ours)
+		}
+		if err := who.set(u.dn, password); err != nil {
+			t.Errorf("%q: refused by ppm: %v", password, err)
+		}
+	}
 }

@@ -48,6 +48,9 @@ func perUser(t *testing.T) int {
 	return n
 }
 
+// connections is how many set passwords at a time, where the server bears it.
+const connections = 4
+
 // A subject is a user under a policy of its own.
 type subject struct {
 	dn     string
@@ -133,9 +136,8 @@ func refused(t *testing.T, err error) bool {
 }
 
 // inParallel runs f for every subject on a few connections.
-func inParallel(t *testing.T, s *testenv.Slapd, users []subject, f func(t *testing.T, conn *ldap.Conn, u subject)) {
+func inParallel(t *testing.T, s *testenv.Slapd, connections int, users []subject, f func(t *testing.T, conn *ldap.Conn, u subject)) {
 	t.Helper()
-	const connections = 4
 	work := make(chan subject)
 	var wg sync.WaitGroup
 	for range connections {
@@ -175,17 +177,17 @@ func TestSuggestionsAreAccepted(t *testing.T) {
 	n := perUser(t)
 	rnd := rand.New(rand.NewPCG(seed(t), 1))
 	s, users := proofServer(t, rnd, 40)
-	prove(t, s, users, n, 15, openldap.Config{})
+	prove(t, s, connections, users, n, 15, openldap.Config{})
 }
 
 // prove sets n suggestions for each user and wants all of them accepted,
 // under at least atLeast different policies that demand something.
-func prove(t *testing.T, s *testenv.Slapd, subjects []subject, n, atLeast int, cfg openldap.Config) {
+func prove(t *testing.T, s *testenv.Slapd, connections int, subjects []subject, n, atLeast int, cfg openldap.Config) {
 	t.Helper()
 	svc := service(t, s, s.Reader, cfg)
 	var mu sync.Mutex
 	set, users, policies, impossible := 0, 0, make(map[string]bool), 0
-	inParallel(t, s, subjects, func(t *testing.T, conn *ldap.Conn, u subject) {
+	inParallel(t, s, connections, subjects, func(t *testing.T, conn *ldap.Conn, u subject) {
 		eff, err := svc.Resolve(t.Context(), policy.Selection{Target: u.dn})
 		if err != nil {
 			t.Errorf("%s (%s): %v", u.dn, u.policy, err)
@@ -253,16 +255,16 @@ func TestVerdictsAgree(t *testing.T) {
 	base := seed(t)
 	s, users := proofServer(t, rand.New(rand.NewPCG(base, 2)), 24)
 	users = slices.DeleteFunc(users, func(u subject) bool { return u.policy == "strict" })
-	compareVerdicts(t, s, users, n, base, openldap.Config{}, lengthsNear)
+	compareVerdicts(t, s, connections, users, n, base, openldap.Config{}, lengthsNear)
 }
 
 // compareVerdicts asks both about n passwords for each user.
-func compareVerdicts(t *testing.T, s *testenv.Slapd, users []subject, n int, base uint64, cfg openldap.Config, candidates func(*rand.Rand, *policy.Effective) []byte) {
+func compareVerdicts(t *testing.T, s *testenv.Slapd, connections int, users []subject, n int, base uint64, cfg openldap.Config, candidates func(*rand.Rand, *policy.Effective) []byte) {
 	t.Helper()
 	svc := service(t, s, s.Reader, cfg)
 	var mu sync.Mutex
 	accepted, rejected := 0, 0
-	inParallel(t, s, users, func(t *testing.T, conn *ldap.Conn, u subject) {
+	inParallel(t, s, connections, users, func(t *testing.T, conn *ldap.Conn, u subject) {
 		eff, err := svc.Resolve(t.Context(), policy.Selection{Target: u.dn})
 		if err != nil {
 			t.Errorf("%s (%s): %v", u.dn, u.policy, err)
