@@ -223,8 +223,9 @@ func TestStartTLSRefused(t *testing.T) {
 // response to it before it lets others read.
 type gathered struct {
 	net.Conn
-	head []byte
-	skip *wire
+	head   []byte
+	skip   *wire
+	behind []byte // what came with the response
 }
 
 func (g *gathered) Write(b []byte) (int, error) {
@@ -239,11 +240,13 @@ func (g *gathered) Write(b []byte) (int, error) {
 func (g *gathered) Read(b []byte) (int, error) {
 	if g.skip != nil {
 		g.skip.want(1, message.ExtendedResponse, 0)
-		n := copy(b, g.skip.rest())
+		g.behind = bytes.Clone(g.skip.rest())
 		g.skip = nil
-		if n > 0 {
-			return n, nil
-		}
+	}
+	if len(g.behind) > 0 {
+		n := copy(b, g.behind)
+		g.behind = g.behind[n:]
+		return n, nil
 	}
 	return g.Conn.Read(b)
 }

@@ -16,8 +16,8 @@ const (
 // load many messages share a write. It holds no buffer while it has nothing to
 // write.
 //
-// The first error is kept, and everything after it is dropped: the goroutine
-// that reads the connection learns of the failure by itself.
+// The first error is kept, and everything after it is dropped. It closes the
+// connection, so that the goroutine that reads it learns of the failure.
 type writer struct {
 	pool    *sync.Pool
 	timeout time.Duration
@@ -117,6 +117,7 @@ func (w *writer) write(p []byte) error {
 			_ = w.conn.SetWriteDeadline(time.Now().Add(w.timeout))
 		}
 		if _, err := w.conn.Write(chunk); err != nil {
+			_ = w.conn.Close()
 			return err
 		}
 	}
