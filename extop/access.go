@@ -90,7 +90,7 @@ func (a Auditor) record(ctx context.Context, r AuditRecord, err error) {
 // proxied if it comes from a proxied authorization control (RFC 4370).
 // Nobody has asked the directory yet whether the caller may act as proxied.
 func admit(caller Caller, controls []Control, private bool) (authzID, proxied string, err error) {
-	if caller.AuthzID() == "" {
+	if isAnonymous(caller.AuthzID()) {
 		return "", "", result.New(result.InsufficientAccessRights, "the operation requires authentication")
 	}
 	if private && !caller.Protected() {
@@ -125,9 +125,18 @@ func admit(caller Caller, controls []Control, private bool) (authzID, proxied st
 	return proxied, proxied, nil
 }
 
-// isAnonymous reports whether an authzId (RFC 4513 5.2.1.8) names nobody.
+// isAnonymous reports whether an authzId (RFC 4513 5.2.1.8) names nobody, in
+// any spelling that a directory could take for that.
 func isAnonymous(authzID string) bool {
-	return authzID == "" || strings.EqualFold(authzID, "dn:") || strings.EqualFold(authzID, "u:")
+	kind, id, ok := strings.Cut(authzID, ":")
+	switch {
+	case ok && strings.EqualFold(kind, "dn"):
+		d, err := dn.Parse(id)
+		return err == nil && d.IsRoot()
+	case ok && strings.EqualFold(kind, "u"):
+		return strings.TrimSpace(id) == ""
+	}
+	return strings.TrimSpace(authzID) == ""
 }
 
 // parseDN parses a DN from a request; what names it in the error.

@@ -87,3 +87,16 @@ func TestSee(t *testing.T) {
 		}
 	})
 }
+
+func TestIsAnonymous(t *testing.T) {
+	for _, s := range []string{"", " ", "dn:", "DN:", "dn: ", "u:", "U: "} {
+		if !isAnonymous(s) {
+			t.Errorf("%q is not anonymous", s)
+		}
+	}
+	for _, s := range []string{"dn:cn=x", "u:x", "x", "dn", "u", "dn:x", ":x"} {
+		if isAnonymous(s) {
+			t.Errorf("%q is anonymous", s)
+		}
+	}
+}

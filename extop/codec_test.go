@@ -319,6 +319,63 @@ func TestJSONControlRefuses(t *testing.T) {
 	}
 }
 
+func TestJSONValidationDetailsRefuses(t *testing.T) {
+	const tail = `,"missing-current-password":false,"must-change-password":false}`
+	decode := func(value string) error {
+		_, err := JSONControls{Response: true, Strict: true}.Decode([]byte(`{"oid":"1.3.6.1.4.1.30221.2.5.41","criticality":false,"value-json":` + value + `}`))
+		return err
+	}
+	detail := func(s string) string {
+		return `{"response-type":"validation-performed","validation-details":[` + s + `]` + tail
+	}
+	if err := decode(detail(`{"password-quality-requirement":{"description":"d"},"requirement-satisfied":true}`)); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{
+		`{"response-type":"validationDetails"` + tail,
+		`{"response-type":3` + tail,
+		`{"response-type":"no-password-provided"}`,
+		`{"response-type":"no-password-provided","validation-details":[]` + tail,
+		`{"response-type":"no-password-provided","seconds-until-expiration":2147483648` + tail,
+		`{"response-type":"no-password-provided","x":1` + tail,
+		`{"response-type":"validation-performed","validation-details":{}` + tail,
+		detail(`1`),
+		detail(`{}`),
+		detail(`{"password-quality-requirement":{},"requirement-satisfied":true}`),
+		detail(`{"password-quality-requirement":{"description":"d"}}`),
+		detail(`{"password-quality-requirement":{"description":"d"},"requirement-satisfied":true,"additional-information":1}`),
+		detail(`{"password-quality-requirement":{"description":"d"},"requirement-satisfied":true,"x":1}`),
+		detail(`{"password-quality-requirement":{"description":"d","x":1},"requirement-satisfied":true}`),
+		detail(`{"password-quality-requirement":{"description":"d","client-side-validation-type":1},"requirement-satisfied":true}`),
+		detail(`{"password-quality-requirement":{"description":"d","client-side-validation-properties":[]},"requirement-satisfied":true}`),
+		detail(`{"password-quality-requirement":{"description":"d","client-side-validation-type":"t","client-side-validation-properties":1},"requirement-satisfied":true}`),
+		detail(`{"password-quality-requirement":{"description":"d","client-side-validation-type":"t","client-side-validation-properties":[{"name":"n"}]},"requirement-satisfied":true}`),
+		detail(`{"password-quality-requirement":{"description":"d","client-side-validation-type":"t","client-side-validation-properties":[{"name":"n","value":"v","x":1}]},"requirement-satisfied":true}`),
+	} {
+		wantCode(t, decode(s), result.ProtocolError)
+	}
+}
+
+// A value that its JSON form cannot say is written as base64, and read back.
+func TestJSONControlsFallBack(t *testing.T) {
+	for _, c := range []Control{
+		{OID: PasswordPolicyControlOID, Value: unhex(t, "3003810102")},
+		{OID: GeneratePasswordResponseControlOID, Value: unhex(t, "300804030000ff0101ff")},
+		{OID: JSONFormattedResponseControlOID, Value: []byte(`{"controls":[{"oid":"1.2.3","criticality":false}]}`)},
+		{OID: PasswordValidationDetailsResponseControlOID, Value: unhex(t, "30028100")},
+	} {
+		j := JSONControls{Response: true, Strict: true}
+		data, err := j.Encode(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := j.Decode(data)
+		if err != nil || !reflect.DeepEqual(got, c) {
+			t.Errorf("%s: %+v became %+v (%v)", data, c, got, err)
+		}
+	}
+}
+
 func TestJSONControlsFormatted(t *testing.T) {
 	controls := []Control{
 		{OID: "1.2.3.4", Critical: true, Value: []byte{0, 1}},
