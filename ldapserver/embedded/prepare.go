@@ -326,16 +326,16 @@ func writeSecret(name, secret string) error {
 		return err
 	}
 	// A file that was there keeps its mode.
-	err = errors.Join(f.Chmod(0o600), writeLine(f, secret), f.Sync(), f.Close())
+	err = f.Chmod(0o600)
+	if err == nil {
+		// Without a line end: the OpenLDAP tools' -y takes all that is there.
+		_, err = io.WriteString(f, secret)
+	}
+	err = errors.Join(err, f.Sync(), f.Close())
 	if err != nil {
 		return fmt.Errorf("embedded: writing %s: %w", name, err)
 	}
 	return nil
-}
-
-func writeLine(w io.Writer, s string) error {
-	_, err := io.WriteString(w, s+"\n")
-	return err
 }
 
 // wordLists returns what opendj.Config.WordList wants: the files in the
