@@ -54,6 +54,9 @@ func (r *Haystack) reached(d, n int) bool {
 	// passwords would take long to compute.
 	n = min(n, r.needed.BitLen()+1)
 	space := new(big.Int)
+	if n == 0 {
+		return r.needed.Sign() <= 0
+	}
 	if r.sum && d > 1 {
 		// D + ... + Dⁿ = (Dⁿ⁺¹ - D) / (D - 1)
 		space.Exp(base, big.NewInt(int64(n+1)), nil)
