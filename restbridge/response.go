@@ -75,9 +75,15 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if rec, ok := w.(*recorder); ok {
 		rec.result = res.Code
 	}
-	b := appendResultCode(append([]byte(nil), '{'), res.Code)
+	write(w, r, status, EncodeError(res))
+}
+
+// EncodeError returns the response body for an error.
+func EncodeError(err error) []byte {
+	res := result.From(err)
+	b := appendResultCode([]byte{'{'}, res.Code)
 	b = appendOutcome(b, res.MatchedDN, res.Text)
-	write(w, r, status, append(b, "}\n"...))
+	return append(b, "}\n"...)
 }
 
 // write sends a body.

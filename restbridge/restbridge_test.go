@@ -464,7 +464,7 @@ func TestResponseBufferNeverGrows(t *testing.T) {
 				res.Passwords = append(res.Passwords, extop.GeneratedPassword{Password: password(p), Errors: []string{p, p}})
 			}
 			want := 128 + maxEscaped*len(p) + n*(128+maxEscaped*len(p)+2*(3+maxEscaped*len(p)))
-			b, err := appendSuggestedPasswords(res)
+			b, err := EncodeSuggestedPasswords(res)
 			if err != nil || !json.Valid(b) {
 				t.Fatal(err, string(b))
 			}

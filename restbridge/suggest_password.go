@@ -46,7 +46,7 @@ func (s *Server) suggestPassword(ctx context.Context, body []byte, authenticate 
 		return nil, err
 	}
 	defer res.Wipe()
-	return appendSuggestedPasswords(res)
+	return EncodeSuggestedPasswords(res)
 }
 
 func decodeSuggestPassword(body []byte) (extop.GeneratePasswordRequest, []extop.Control, error) {
@@ -87,7 +87,7 @@ func decodeSuggestPassword(body []byte) (extop.GeneratePasswordRequest, []extop.
 
 // appendSuggestedPasswords writes the response body in one piece of memory
 // of which no copy is left behind by growing.
-func appendSuggestedPasswords(res *extop.GeneratePasswordResult) ([]byte, error) {
+func EncodeSuggestedPasswords(res *extop.GeneratePasswordResult) ([]byte, error) {
 	size := 128 + maxEscaped*len(res.PolicyDN)
 	for _, p := range res.Passwords {
 		if !utf8.Valid(p.Password.Bytes()) {

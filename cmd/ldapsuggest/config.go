@@ -1,0 +1,313 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/policy/dn"
+	"github.com/ldapsuggest/ldapsuggest/policy/generate"
+)
+
+// config is the configuration file. config.example.yaml tells what each key
+// means; names of files are relative to the configuration file.
+type config struct {
+	Data   string `yaml:"data"`
+	Listen struct {
+		LDAP  string `yaml:"ldap"`
+		LDAPS string `yaml:"ldaps"`
+		REST  string `yaml:"rest"`
+	} `yaml:"listen"`
+	TLS struct {
+		CertFile string `yaml:"certFile"`
+		KeyFile  string `yaml:"keyFile"`
+	} `yaml:"tls"`
+	Directory struct {
+		URLs             []string          `yaml:"urls"`
+		StartTLS         bool              `yaml:"startTLS"`
+		CAFile           string            `yaml:"caFile"`
+		BindDN           string            `yaml:"bindDN"`
+		BindPasswordFile string            `yaml:"bindPasswordFile"`
+		Dialect          string            `yaml:"dialect"`
+		DefaultPolicy    map[string]string `yaml:"defaultPolicy"`
+		Connections      int               `yaml:"connections"`
+	} `yaml:"directory"`
+	Generator struct {
+		Length         int     `yaml:"length"`
+		MinEntropyBits float64 `yaml:"minEntropyBits"`
+		Alphabet       string  `yaml:"alphabet"`
+		NotFirst       string  `yaml:"notFirst"`
+	} `yaml:"generator"`
+	GeneratePassword struct {
+		MaxPasswords int `yaml:"maxPasswords"`
+		MaxAttempts  int `yaml:"maxAttempts"`
+	} `yaml:"generatePassword"`
+	REST struct {
+		UserBases  []string `yaml:"userBases"`
+		UserFilter string   `yaml:"userFilter"`
+	} `yaml:"rest"`
+	Log struct {
+		Format string `yaml:"format"`
+		Level  string `yaml:"level"`
+	} `yaml:"log"`
+
+	// What is not in the file.
+	ldif         string
+	bindPassword []byte
+	dir          string // of the file
+}
+
+func defaultConfig() config {
+	var c config
+	c.Data = "ldapsuggest-data"
+	c.Listen.LDAP = "127.0.0.1:1389"
+	c.Listen.LDAPS = "127.0.0.1:1636"
+	c.Listen.REST = "127.0.0.1:8080"
+	c.Directory.Dialect = "auto"
+	c.Log.Format = "text"
+	c.Log.Level = "info"
+	return c
+}
+
+// readConfig reads a configuration file over c. Keys that it does not know
+// are errors: a misspelt one would silently not count.
+func (c *config) readFile(name string) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	if err := dec.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: %s", name, yamlMessage(err))
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: only one document is allowed", name)
+	}
+	c.dir = filepath.Dir(name)
+	return nil
+}
+
+// yamlMessage makes the decoder's error one line in the words of a user, who
+// knows nothing of Go types.
+func yamlMessage(err error) string {
+	var types *yaml.TypeError
+	if !errors.As(err, &types) {
+		return strings.TrimPrefix(err.Error(), "yaml: ")
+	}
+	messages := make([]string, len(types.Errors))
+	for i, m := range types.Errors {
+		if before, _, ok := strings.Cut(m, " not found in type "); ok {
+			line, key, _ := strings.Cut(before, ": field ")
+			m = fmt.Sprintf("%s: unknown key %q", line, key)
+		}
+		messages[i] = m
+	}
+	return strings.Join(messages, "; ")
+}
+
+// An environment looks up environment variables, as os.LookupEnv does.
+type environment func(name string) (string, bool)
+
+// readEnvironment reads the environment over c. Variables that it does not
+// know are left alone: orchestrators set some of their own that begin with
+// the name of a service.
+func (c *config) readEnvironment(env environment) error {
+	text := func(name string, to *string) {
+		if v, ok := env("LDAPSUGGEST_" + name); ok {
+			*to = v
+		}
+	}
+	text("DATA", &c.Data)
+	text("LDAP", &c.Listen.LDAP)
+	text("LDAPS", &c.Listen.LDAPS)
+	text("REST", &c.Listen.REST)
+	text("TLS_CERT_FILE", &c.TLS.CertFile)
+	text("TLS_KEY_FILE", &c.TLS.KeyFile)
+	text("DIRECTORY_CA_FILE", &c.Directory.CAFile)
+	text("DIRECTORY_BIND_DN", &c.Directory.BindDN)
+	text("DIRECTORY_BIND_PASSWORD_FILE", &c.Directory.BindPasswordFile)
+	text("DIRECTORY_DIALECT", &c.Directory.Dialect)
+	text("LOG_FORMAT", &c.Log.Format)
+	text("LOG_LEVEL", &c.Log.Level)
+	if v, ok := env("LDAPSUGGEST_DIRECTORY_URLS"); ok {
+		c.Directory.URLs = strings.Fields(v)
+	}
+	if v, ok := env("LDAPSUGGEST_DIRECTORY_START_TLS"); ok {
+		b, err := strconv.ParseBool(v)
+		if err != nil {
+			return errors.New("LDAPSUGGEST_DIRECTORY_START_TLS must be true or false")
+		}
+		c.Directory.StartTLS = b
+	}
+	if v, ok := env("LDAPSUGGEST_DIRECTORY_BIND_PASSWORD"); ok {
+		if v == "" {
+			return errors.New("LDAPSUGGEST_DIRECTORY_BIND_PASSWORD is empty")
+		}
+		c.bindPassword = []byte(v)
+	}
+	return nil
+}
+
+// check finds what is wrong with the values, and reads the secrets.
+func (c *config) check() error {
+	d := &c.Directory
+	switch {
+	case c.Data == "":
+		return errors.New("data: a directory is needed")
+	case (c.TLS.CertFile == "") != (c.TLS.KeyFile == ""):
+		return errors.New("tls: certFile and keyFile belong together")
+	case c.Listen.LDAP == "" && c.Listen.LDAPS == "" && c.Listen.REST == "":
+		return errors.New("listen: every listener is switched off")
+	case c.Generator.Length < 0 || c.Generator.Length > 1024:
+		return errors.New("generator.length: a number from 1 to 1024 is expected")
+	case c.Generator.MinEntropyBits < 0 || c.Generator.MinEntropyBits > 4096:
+		return errors.New("generator.minEntropyBits: a number from 1 to 4096 is expected")
+	case c.GeneratePassword.MaxPasswords < 0 || c.GeneratePassword.MaxAttempts < 0 || d.Connections < 0:
+		return errors.New("a maximum is below zero")
+	}
+	for _, a := range []struct{ key, addr string }{{"ldap", c.Listen.LDAP}, {"ldaps", c.Listen.LDAPS}, {"rest", c.Listen.REST}} {
+		if a.addr == "" {
+			continue
+		}
+		addr := a.addr
+		if a.key == "rest" {
+			addr, _ = restAddress(addr)
+		}
+		if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
+			return fmt.Errorf("listen.%s: %q is no host:port", a.key, a.addr)
+		}
+	}
+	if len(d.URLs) == 0 {
+		if d.StartTLS || d.CAFile != "" || d.BindDN != "" || d.BindPasswordFile != "" || len(d.DefaultPolicy) > 0 || d.Dialect != "auto" {
+			return errors.New("directory: urls is missing")
+		}
+	} else if c.ldif != "" {
+		return errors.New("--ldif is for the embedded directory, but directory.urls is set")
+	}
+	if d.Dialect != "auto" && !knownDialect(d.Dialect) {
+		return fmt.Errorf("directory.dialect: %q is none of auto, %s", d.Dialect, strings.Join(dialectNames(), ", "))
+	}
+	for suffix, policyDN := range d.DefaultPolicy {
+		for _, s := range []string{suffix, policyDN} {
+			if _, err := dn.Parse(s); err != nil {
+				return fmt.Errorf("directory.defaultPolicy: %q is no DN", s)
+			}
+		}
+	}
+	if _, err := c.logHandler(io.Discard); err != nil {
+		return err
+	}
+	return c.readBindPassword()
+}
+
+func (c *config) readBindPassword() error {
+	d := &c.Directory
+	if d.BindPasswordFile != "" && c.bindPassword == nil {
+		p, err := readPasswordFile(c.path(d.BindPasswordFile))
+		if err != nil {
+			return fmt.Errorf("directory.bindPasswordFile: %w", err)
+		}
+		c.bindPassword = p
+	}
+	if (d.BindDN == "") != (c.bindPassword == nil) && len(d.URLs) > 0 {
+		return errors.New("directory: bindDN and its password (bindPasswordFile or LDAPSUGGEST_DIRECTORY_BIND_PASSWORD) belong together")
+	}
+	return nil
+}
+
+// readPasswordFile reads a secret without the line end that editors put
+// behind it.
+func readPasswordFile(name string) ([]byte, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+	if len(b) == 0 {
+		return nil, fmt.Errorf("%s is empty", name)
+	}
+	return b, nil
+}
+
+// path resolves the name of a file in the configuration file.
+func (c *config) path(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(c.dir, name)
+}
+
+func (c *config) generator() policy.Config {
+	return policy.Config{
+		Length:         c.Generator.Length,
+		MinEntropyBits: c.Generator.MinEntropyBits,
+		Alphabet:       generate.NewSet(c.Generator.Alphabet),
+		NotFirst:       generate.NewSet(c.Generator.NotFirst),
+	}
+}
+
+// directoryTLS is the configuration for connections to the directory.
+func (c *config) directoryTLS() (*tls.Config, error) { return clientTLS(c.path(c.Directory.CAFile)) }
+
+// clientTLS trusts the certificates in a PEM file, or the system's if the
+// name is empty.
+func clientTLS(caFile string) (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if caFile == "" {
+		return cfg, nil
+	}
+	pem, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, err
+	}
+	cfg.RootCAs = x509.NewCertPool()
+	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", caFile)
+	}
+	return cfg, nil
+}
+
+func (c *config) logHandler(w io.Writer) (slog.Handler, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Log.Level)); err != nil {
+		return nil, fmt.Errorf("log.level: %q is none of debug, info, warn, error", c.Log.Level)
+	}
+	o := &slog.HandlerOptions{Level: level}
+	switch c.Log.Format {
+	case "text":
+		return slog.NewTextHandler(w, o), nil
+	case "json":
+		return slog.NewJSONHandler(w, o), nil
+	}
+	return nil, fmt.Errorf("log.format: %q is none of text, json", c.Log.Format)
+}
+
+// restAddress splits the scheme off listen.rest. Without one it is HTTP on a
+// loopback address and HTTPS elsewhere.
+func restAddress(s string) (addr string, secure bool) {
+	if rest, ok := strings.CutPrefix(s, "https://"); ok {
+		return rest, true
+	}
+	if rest, ok := strings.CutPrefix(s, "http://"); ok {
+		return rest, false
+	}
+	host, _, err := net.SplitHostPort(s)
+	if err != nil {
+		return s, true
+	}
+	ip := net.ParseIP(host)
+	return s, host != "localhost" && (ip == nil || !ip.IsLoopback())
+}

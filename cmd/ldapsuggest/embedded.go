@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/ldapsuggest/ldapsuggest/directory"
+	"github.com/ldapsuggest/ldapsuggest/ldapserver/embedded"
+)
+
+const exportUsage = `Usage: ldapsuggest export [--data DIR] [FILE]
+
+Writes the embedded directory as LDIF, hashes of passwords included, to FILE
+or to standard output. The server must not be running. "ldapsuggest serve
+--ldif FILE" makes the same directory of it.
+
+  --data DIR  data directory; default ldapsuggest-data
+
+Example:
+  $ ldapsuggest export backup.ldif
+`
+
+// The files in the data directory that are known here.
+const (
+	storeFile         = "directory.db"
+	adminPasswordFile = "admin.password"
+)
+
+// openEmbedded opens the directory in the data directory.
+func (p *program) openEmbedded(ctx context.Context, c *config, log *slog.Logger) (*backend, error) {
+	cfg := embedded.Config{Dir: c.Data, Generator: c.generator(), Logger: log}
+	cfg.AdminPassword, _ = p.env("LDAPSUGGEST_ADMIN_PASSWORD")
+	if c.ldif != "" {
+		if _, err := os.Stat(filepath.Join(c.Data, storeFile)); err == nil {
+			return nil, &hinted{fmt.Errorf("%s holds a directory already: --ldif is for a new one", c.Data), "name another data directory with --data"}
+		}
+		f, err := os.Open(c.ldif)
+		if err != nil {
+			return nil, fmt.Errorf("--ldif: %w", err)
+		}
+		defer f.Close()
+		cfg.LDIF = f
+	}
+	d, err := embedded.Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	client, err := directory.New(directory.Config{Dialer: d.Dial, Log: log})
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	admin := &administrator{dn: d.AdminDN}
+	file := filepath.Join(c.Data, adminPasswordFile)
+	if cfg.AdminPassword != "" {
+		err = os.Remove(file) // what it holds is the password no more
+	} else if _, err = os.Stat(file); err == nil {
+		admin.passwordFile = file
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Join(err, client.Close(), d.Close())
+	}
+	return &backend{
+		client:     client,
+		reads:      d,
+		policies:   d.Policies(),
+		supplement: d,
+		admin:      admin,
+		close: func() {
+			client.Close()
+			if err := d.Close(); err != nil {
+				log.Error("the embedded directory was not closed well", "error", err)
+			}
+		},
+	}, nil
+}
+
+// export opens the store itself, so that what it writes is one state.
+func (p *program) export(ctx context.Context, args []string) (err error) {
+	f := newFlags("export")
+	data := f.String("data", "", "")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	if f.NArg() > 1 {
+		return misuse("export takes one file")
+	}
+	if *data == "" {
+		*data = defaultConfig().Data
+		if v, ok := p.env("LDAPSUGGEST_DATA"); ok {
+			*data = v
+		}
+	}
+	if _, err := os.Stat(filepath.Join(*data, storeFile)); err != nil {
+		return &hinted{fmt.Errorf("%s holds no directory", *data), "--data names the data directory"}
+	}
+	d, err := embedded.Open(ctx, embedded.Config{Dir: *data})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	if f.NArg() == 0 {
+		return d.Export(p.stdout)
+	}
+	return replaceFile(f.Arg(0), 0o600, func(w io.Writer) error { return d.Export(w) })
+}

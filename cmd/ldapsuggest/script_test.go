@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ldapsuggest/ldapsuggest/testenv"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"ldapsuggest": main})
+}
+
+// TestScripts runs the program as users do, each of testdata/script/*.txtar
+// with a slapd at hand.
+func TestScripts(t *testing.T) {
+	s := testenv.StartSlapd(t, testenv.SlapdOptions{Databases: []testenv.SlapdDatabase{{Users: 20}}})
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			for name, value := range map[string]string{
+				"SLAPD": s.URL, "SLAPD_TLS": s.TLSURL, "SLAPD_LOCAL": s.LocalURL, "SLAPD_CA": s.CAFile,
+				"READER": s.Reader.DN, "READER_PW": s.Reader.Password,
+				"HELPDESK": s.Helpdesk.DN, "HELPDESK_PW": s.Helpdesk.Password,
+				"USER_PW": testenv.UserPassword,
+			} {
+				env.Setenv(name, value)
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve": serveScript,
+			"lines": linesScript,
+			"try":   tryScript,
+		},
+	})
+}
+
+// serveScript is the script command
+//
+//	serve ARGS...
+//
+// It starts "ldapsuggest serve" on free ports, waits until it is ready, and
+// sets LDAP, LDAPS and REST to its URLs. "serve stop" ends it by SIGTERM and
+// leaves what it wrote in serve.out and serve.err.
+func serveScript(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("use ! exec")
+	}
+	pid := ts.MkAbs("serve.pid")
+	if len(args) == 1 && args[0] == "stop" {
+		var n int
+		_, err := fmt.Sscan(ts.ReadFile(pid), &n)
+		ts.Check(err)
+		ts.Check(syscall.Kill(n, syscall.SIGTERM))
+		// The goroutine that waits for the process writes the code.
+		for end := time.Now().Add(15 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			code, err := os.ReadFile(ts.MkAbs("serve.code"))
+			if err == nil && len(code) > 0 {
+				if string(code) != "0" {
+					ts.Fatalf("serve ended with %s:\n%s", code, ts.ReadFile(ts.MkAbs("serve.err")))
+				}
+				return
+			}
+			if time.Now().After(end) {
+				ts.Fatalf("serve does not end")
+			}
+		}
+	}
+	program, err := exec.LookPath("ldapsuggest")
+	ts.Check(err)
+	cmd := exec.Command(program, append([]string{"serve", "--ldap", "127.0.0.1:0", "--ldaps", "127.0.0.1:0", "--rest", "127.0.0.1:0"}, args...)...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = []string{"HOME=" + ts.Getenv("HOME"), "PATH=" + ts.Getenv("PATH"), "TMPDIR=" + ts.Getenv("TMPDIR")}
+	for _, name := range []string{"LDAPSUGGEST_DIRECTORY_BIND_PASSWORD", "LDAPSUGGEST_ADMIN_PASSWORD"} {
+		if v := ts.Getenv(name); v != "" {
+			cmd.Env = append(cmd.Env, name+"="+v)
+		}
+	}
+	stderr, err := os.Create(ts.MkAbs("serve.err"))
+	ts.Check(err)
+	cmd.Stderr = stderr
+	out, err := os.Create(ts.MkAbs("serve.out"))
+	ts.Check(err)
+	os.Remove(ts.MkAbs("serve.code"))
+	stdout, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Check(os.WriteFile(pid, fmt.Append(nil, cmd.Process.Pid), 0o600))
+
+	ready := make(chan string, 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		in := bufio.NewScanner(io.TeeReader(stdout, out))
+		for in.Scan() {
+			text := in.Text()
+			if u, err := url.Parse(strings.TrimSpace(text)); err == nil && u.Host != "" {
+				ready <- u.String()
+			}
+		}
+		err := cmd.Wait()
+		stderr.Close()
+		out.Close()
+		code := 0
+		if err != nil {
+			code = cmd.ProcessState.ExitCode()
+		}
+		os.WriteFile(ts.MkAbs("serve.code"), fmt.Append(nil, code), 0o600)
+	}()
+	ts.Defer(func() { cmd.Process.Kill(); <-done })
+	for range 3 {
+		select {
+		case u := <-ready:
+			switch {
+			case strings.HasPrefix(u, "ldap:"):
+				ts.Setenv("LDAP", u)
+			case strings.HasPrefix(u, "ldaps:"):
+				ts.Setenv("LDAPS", u)
+			default:
+				ts.Setenv("REST", u)
+			}
+		case <-done:
+			ts.Fatalf("serve ended at once:\n%s", ts.ReadFile(ts.MkAbs("serve.err")))
+		case <-time.After(20 * time.Second):
+			ts.Fatalf("serve is not ready:\n%s", ts.ReadFile(ts.MkAbs("serve.err")))
+		}
+	}
+}
+
+// linesScript is the script command
+//
+//	lines N FILE
+//
+// It checks the number of lines of a file, which may be stdout or stderr.
+func linesScript(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 || neg {
+		ts.Fatalf("usage: lines N FILE")
+	}
+	if n := fmt.Sprint(strings.Count(ts.ReadFile(args[1]), "\n")); n != args[0] {
+		ts.Fatalf("%s has %s lines, want %s", args[1], n, args[0])
+	}
+}
+
+// tryScript is the script command
+//
+//	try N
+//
+// It runs the N commands that serve has printed to be tried, as a user
+// would who copies them into a shell in another directory, and leaves what
+// they print in try.out.
+func tryScript(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 || neg {
+		ts.Fatalf("usage: try N")
+	}
+	var commands []string
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		commands = nil
+		_, rest, _ := strings.Cut(ts.ReadFile("serve.out"), "\nTry,")
+		for line := range strings.SplitAfterSeq(rest, "\n") {
+			if strings.HasPrefix(line, "  ") && strings.HasSuffix(line, "\n") {
+				commands = append(commands, line)
+			}
+		}
+		if fmt.Sprint(len(commands)) == args[0] {
+			break
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("serve has printed %d commands", len(commands))
+		}
+	}
+	out, err := os.Create(ts.MkAbs("try.out"))
+	ts.Check(err)
+	defer out.Close()
+	for _, c := range commands {
+		cmd := exec.Command("sh", "-c", c)
+		cmd.Dir = "/"
+		var stderr strings.Builder
+		cmd.Stdout, cmd.Stderr = out, &stderr
+		if err := cmd.Run(); err != nil {
+			ts.Fatalf("%s%v\n%s", c, err, stderr.String())
+		}
+	}
+}

@@ -1,0 +1,419 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	ber "github.com/go-asn1-ber/asn1-ber"
+
+	"github.com/ldapsuggest/ldapsuggest/directory"
+	"github.com/ldapsuggest/ldapsuggest/extop"
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/ldapserver"
+	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/restbridge"
+)
+
+const serveUsage = `Usage: ldapsuggest serve [--config FILE] [--data DIR] [--ldap ADDR] [--ldaps ADDR] [--rest ADDR] [--ldif FILE]
+
+Serves the front end until it is interrupted. Without directory.urls in the
+configuration it serves a small directory of its own, kept in the data
+directory.
+
+  --config FILE  configuration file (YAML)
+  --data DIR     data directory; default ldapsuggest-data
+  --ldap ADDR    address for LDAP and StartTLS; default 127.0.0.1:1389
+  --ldaps ADDR   address for LDAP over TLS; default 127.0.0.1:1636
+  --rest ADDR    address for REST; default 127.0.0.1:8080. HTTP on a loopback
+                 address, HTTPS elsewhere; http:// or https:// before it
+                 says otherwise
+  --ldif FILE    load an empty data directory with these entries instead of
+                 the example
+
+An empty address switches a listener off. Flags win over the environment
+(LDAPSUGGEST_CONFIG, LDAPSUGGEST_DATA, LDAPSUGGEST_LDAP, ...), the environment
+wins over the file.
+
+Example: in front of an OpenLDAP server,
+  $ cat ldapsuggest.yaml
+  directory:
+    urls: ["ldap://127.0.0.1:389"]
+    bindDN: "cn=svc-reader,ou=services,dc=example,dc=com"
+    bindPasswordFile: "reader.secret"
+  $ ldapsuggest serve --config ldapsuggest.yaml
+`
+
+// maxDirectoryMessage bounds what one message of the directory may make our
+// own reads allocate. Relayed messages are not affected.
+const maxDirectoryMessage = 16 << 20
+
+// shutdownTime is how long requests under way may take to end.
+const shutdownTime = 10 * time.Second
+
+func (p *program) serveConfig(args []string) (*config, error) {
+	c := defaultConfig()
+	f := newFlags("serve")
+	file := f.String("config", "", "")
+	var set config
+	f.StringVar(&set.Data, "data", "", "")
+	f.StringVar(&set.Listen.LDAP, "ldap", "", "")
+	f.StringVar(&set.Listen.LDAPS, "ldaps", "", "")
+	f.StringVar(&set.Listen.REST, "rest", "", "")
+	f.StringVar(&c.ldif, "ldif", "", "")
+	if err := parse(f, args); err != nil {
+		return nil, err
+	}
+	if f.NArg() > 0 {
+		return nil, misuse("serve takes no arguments, but there is %q", f.Arg(0))
+	}
+	if *file == "" {
+		*file, _ = p.env("LDAPSUGGEST_CONFIG")
+	}
+	if *file != "" {
+		if err := c.readFile(*file); err != nil {
+			return nil, err
+		}
+		// Of a file, everything is meant relative to it.
+		c.Data = c.path(c.Data)
+	}
+	if err := c.readEnvironment(p.env); err != nil {
+		return nil, err
+	}
+	f.Visit(func(given *flag.Flag) {
+		switch given.Name {
+		case "data":
+			c.Data = set.Data
+		case "ldap":
+			c.Listen.LDAP = set.Listen.LDAP
+		case "ldaps":
+			c.Listen.LDAPS = set.Listen.LDAPS
+		case "rest":
+			c.Listen.REST = set.Listen.REST
+		}
+	})
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	c.Data = data
+	return &c, nil
+}
+
+func (p *program) serve(ctx context.Context, args []string) error {
+	c, err := p.serveConfig(args)
+	if err != nil {
+		return err
+	}
+	handler, err := c.logHandler(p.stderr)
+	if err != nil {
+		return err
+	}
+	log := slog.New(handler)
+	ber.MaxPacketLengthBytes = maxDirectoryMessage
+
+	back, err := p.openBackend(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer back.close()
+	front, err := newFrontend(c, back, log)
+	if err != nil {
+		return err
+	}
+	if err := front.listen(); err != nil {
+		front.shutdown()
+		return err
+	}
+	p.greet(c, back, front)
+	return front.serve(ctx)
+}
+
+// A backend is the directory behind the front end.
+type backend struct {
+	client     *directory.Client // for connections: relayed, users' and our own
+	reads      policy.Directory  // for looking up users
+	policies   *policy.Service
+	supplement ldapserver.Supplement // nil where the directory can speak for itself
+	admin      *administrator        // of the embedded directory
+	close      func()
+}
+
+// An administrator is whom the embedded directory was made with.
+type administrator struct {
+	dn           string
+	passwordFile string // empty if the password came from the environment
+}
+
+// openBackend connects to the configured directory, or opens the embedded
+// one.
+func (p *program) openBackend(ctx context.Context, c *config, log *slog.Logger) (*backend, error) {
+	if len(c.Directory.URLs) == 0 {
+		return p.openEmbedded(ctx, c, log)
+	}
+	tlsConfig, err := c.directoryTLS()
+	if err != nil {
+		return nil, fmt.Errorf("directory.caFile: %w", err)
+	}
+	client, err := directory.New(directory.Config{
+		URLs:         c.Directory.URLs,
+		StartTLS:     c.Directory.StartTLS,
+		TLS:          tlsConfig,
+		BindDN:       c.Directory.BindDN,
+		BindPassword: c.bindPassword,
+		Connections:  c.Directory.Connections,
+		Log:          log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.warnOfClearText(log)
+	dialect, err := c.dialect(ctx, client, log)
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return &backend{
+		client:   client,
+		reads:    client,
+		policies: policy.NewService(dialect, client, policy.ServiceConfig{Generator: c.generator()}),
+		close:    func() { client.Close() },
+	}, nil
+}
+
+// warnOfClearText tells of connections on which the network can read the
+// passwords of everybody who binds.
+func (c *config) warnOfClearText(log *slog.Logger) {
+	for _, s := range c.Directory.URLs {
+		u, err := url.Parse(s)
+		if err != nil || u.Scheme != "ldap" || c.Directory.StartTLS {
+			continue
+		}
+		if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
+			continue
+		}
+		log.Warn("the connection to the directory is not encrypted: set directory.startTLS or use ldaps://", "url", s)
+	}
+}
+
+// A frontend is both doors with their listeners.
+type frontend struct {
+	ldap *ldapserver.Server
+	rest *restbridge.Server
+	log  *slog.Logger
+
+	doors []*door
+}
+
+// A door is a listener with what serves it.
+type door struct {
+	name, addr string
+	scheme     string
+	tls        *tls.Config // for a listener that yields TLS connections
+	serve      func(net.Listener) error
+	closed     error // what serve returns after a shutdown
+	listener   net.Listener
+}
+
+func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) {
+	generate := extop.NewGeneratePassword(extop.GeneratePasswordConfig{
+		Policies:     back.policies,
+		MaxPasswords: c.GeneratePassword.MaxPasswords,
+		MaxAttempts:  c.GeneratePassword.MaxAttempts,
+		Audit:        audit(log),
+	})
+	tlsConfig, err := c.serverTLS()
+	if err != nil {
+		return nil, err
+	}
+	f := &frontend{log: log}
+	f.ldap = ldapserver.New(ldapserver.Config{
+		Dial: back.client.Dial,
+		Extended: map[string]extop.Handler{
+			extop.GeneratePasswordRequestOID: generate,
+		},
+		TLSConfig:  tlsConfig,
+		Supplement: back.supplement,
+		Logger:     log,
+	})
+	users, err := restbridge.NewBinder(restbridge.Binder{
+		Bind: func(ctx context.Context, dn string, password []byte) (restbridge.Session, error) {
+			u, err := back.client.Bind(ctx, dn, password)
+			if err != nil {
+				return nil, err
+			}
+			return u, nil
+		},
+		Directory: back.reads,
+		Bases:     c.REST.UserBases,
+		Filter:    c.REST.UserFilter,
+		Log:       log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if f.rest, err = restbridge.New(restbridge.Config{Generate: generate, Authenticate: users, Log: log}); err != nil {
+		return nil, err
+	}
+	if c.Listen.LDAP != "" {
+		f.doors = append(f.doors, &door{name: "listen.ldap", addr: c.Listen.LDAP, scheme: "ldap", serve: f.ldap.Serve, closed: ldapserver.ErrServerClosed})
+	}
+	if c.Listen.LDAPS != "" {
+		f.doors = append(f.doors, &door{name: "listen.ldaps", addr: c.Listen.LDAPS, scheme: "ldaps", serve: f.ldap.ServeTLS, closed: ldapserver.ErrServerClosed})
+	}
+	if c.Listen.REST != "" {
+		d := &door{name: "listen.rest", scheme: "http", serve: f.rest.Serve, closed: http.ErrServerClosed}
+		var secure bool
+		if d.addr, secure = restAddress(c.Listen.REST); secure {
+			d.scheme, d.tls = "https", tlsConfig
+		}
+		f.doors = append(f.doors, d)
+	}
+	return f, nil
+}
+
+// listen opens all listeners before any is served: a port that is taken is
+// found before the first client comes.
+func (f *frontend) listen() error {
+	for _, d := range f.doors {
+		l, err := net.Listen("tcp", d.addr)
+		if err != nil {
+			for _, d := range f.doors {
+				if d.listener != nil {
+					d.listener.Close()
+				}
+			}
+			return &hinted{fmt.Errorf("%s: %w", d.name, err), "--ldap, --ldaps and --rest take other addresses, such as 127.0.0.1:2389"}
+		}
+		if d.tls != nil {
+			l = tls.NewListener(l, d.tls)
+		}
+		d.listener = l
+	}
+	return nil
+}
+
+// url returns the URL at which a scheme is served, empty if it is not.
+func (f *frontend) url(scheme string) string {
+	for _, d := range f.doors {
+		if d.scheme == scheme {
+			host, port, _ := net.SplitHostPort(d.listener.Addr().String())
+			if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+				host = "localhost"
+			}
+			return scheme + "://" + net.JoinHostPort(host, port)
+		}
+	}
+	return ""
+}
+
+// serve returns once all doors are shut: because ctx has ended, or because
+// one of them failed.
+func (f *frontend) serve(ctx context.Context) error {
+	failed := make(chan error, len(f.doors))
+	var wg sync.WaitGroup
+	for _, d := range f.doors {
+		wg.Go(func() {
+			if err := d.serve(d.listener); !errors.Is(err, d.closed) {
+				failed <- fmt.Errorf("%s: %w", d.name, err)
+			}
+		})
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+		f.log.Info("shutting down")
+	case err = <-failed:
+	}
+	f.shutdown()
+	wg.Wait()
+	return err
+}
+
+// shutdown lets requests under way end, within limits.
+func (f *frontend) shutdown() {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, shutdown := range []func(context.Context) error{f.ldap.Shutdown, f.rest.Shutdown} {
+		wg.Go(func() {
+			if err := shutdown(ctx); err != nil {
+				f.log.Warn("connections were closed with requests under way", "error", err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// audit writes one line for each operation.
+func audit(log *slog.Logger) extop.Auditor {
+	return func(ctx context.Context, r extop.AuditRecord) {
+		outcome := []any{"result", result.Success.String()}
+		if r.Err != nil {
+			outcome = []any{"result", r.Err.Code.String(), "error", r.Err.Text}
+			if r.Err.Cause != nil {
+				outcome = append(outcome, "cause", r.Err.Cause.Error())
+			}
+		}
+		log.InfoContext(ctx, "audit", append([]any{
+			"operation", r.OID, "caller", r.Caller.AuthzID(), "as", r.AuthzID, "target", r.Target, "policy", r.PolicyDN,
+			"effective", r.EffectivePolicyDN, "requested", r.Requested, "returned", r.Returned, "rejected", r.Rejected, "duration", r.Duration,
+		}, outcome...)...)
+	}
+}
+
+// greet tells what is served and what to try next, in commands that work
+// as they stand.
+func (p *program) greet(c *config, back *backend, f *frontend) {
+	out := p.stdout
+	fmt.Fprintln(out, "ldapsuggest is ready.")
+	for _, d := range f.doors {
+		fmt.Fprintf(out, "  %s\n", f.url(d.scheme))
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		exe = "ldapsuggest"
+	}
+	if back.admin == nil {
+		fmt.Fprintf(out, "In front of: %v\n", c.Directory.URLs)
+		if u := f.url("ldap"); u != "" {
+			fmt.Fprintf(out, "\nTry, with a DN that may read the user:\n  %s suggest -H %s -D DN -W --target USER-DN -n 3\n", exe, u)
+		}
+		return
+	}
+	fmt.Fprintf(out, "\nThe administrator is %s.\n", back.admin.dn)
+	if back.admin.passwordFile == "" {
+		fmt.Fprintln(out, "Its password is what LDAPSUGGEST_ADMIN_PASSWORD was when the directory was made.")
+		return
+	}
+	fmt.Fprintf(out, "Its password is in %s\n", back.admin.passwordFile)
+	file := shellQuote(back.admin.passwordFile)
+	fmt.Fprintln(out, "\nTry, in another terminal:")
+	if u := f.url("ldap"); u != "" {
+		fmt.Fprintf(out, "  %s suggest -H %s -D %s -y %s -n 3\n", shellQuote(exe), u, shellQuote(back.admin.dn), file)
+		fmt.Fprintf(out, "  ldapsearch -x -LLL -H %s -D %s -y %s -b cn=config '(objectClass=ds-cfg-password-policy)' cn\n", u, shellQuote(back.admin.dn), file)
+	}
+	for _, scheme := range []string{"http", "https"} {
+		if u := f.url(scheme); u != "" {
+			trust := ""
+			if scheme == "https" {
+				trust = "--cacert " + shellQuote(filepath.Join(c.Data, certFile)) + " "
+			}
+			fmt.Fprintf(out, "  curl %s-u \"%s:$(cat %s)\" -H 'Content-Type: application/json' -d '{\"numberOfPasswords\": 2}' %s/directory/v1/suggestPassword\n",
+				trust, back.admin.dn, file, u)
+		}
+	}
+}

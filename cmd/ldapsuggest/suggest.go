@@ -1,0 +1,293 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/ldapsuggest/ldapsuggest/directory"
+	"github.com/ldapsuggest/ldapsuggest/extop"
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/restbridge"
+)
+
+const suggestUsage = `Usage: ldapsuggest suggest [-H URL] -D DN (-w PASSWORD | -W | -y FILE) [-ZZ] [--target DN | --policy DN] [-n COUNT] [--attempts N] [--json]
+
+Asks a server for passwords by the Generate Password extended operation.
+Passwords go to standard output, one a line, all else to standard error.
+
+  -H URL          server; default ldap://127.0.0.1:1389
+  -D DN           who asks
+  -w PASSWORD     its password; other users of the machine can see it
+  -W              ask for the password
+  -y FILE         read the password from a file
+  -x              simple authentication, which is the only one
+  -ZZ             StartTLS, and no further if it fails
+  --cacert FILE   certificate to trust (PEM); default $LDAPTLS_CACERT
+  --target DN     passwords for this entry, which need not exist
+  --policy DN     passwords under this policy
+  -n COUNT        number of passwords; default 1
+  --attempts N    how often to try for one that passes validation; default 5,
+                  0 for no validation
+  --json          print the JSON object of the REST API
+  --timeout T     give up after this time; default 30s
+
+The exit code is 0 if no password was found unacceptable, 3 if one was (it is
+printed none the less), 1 if there are none, 2 for a wrong command line.
+
+Example:
+  $ ldapsuggest suggest -H ldaps://ldap.example.com -D uid=help,ou=people,dc=example,dc=com -W \
+      --target uid=jo,ou=people,dc=example,dc=com -n 3
+`
+
+// suggestOptions are the flags of suggest.
+type suggestOptions struct {
+	url, dn, password, passwordFile, caFile string
+	ask, startTLS, json                     bool
+	target, policy                          string
+	count, attempts                         int
+	timeout                                 time.Duration
+}
+
+func (p *program) suggestOptions(args []string) (*suggestOptions, error) {
+	var o suggestOptions
+	f := newFlags("suggest")
+	f.StringVar(&o.url, "H", "ldap://127.0.0.1:1389", "")
+	f.StringVar(&o.dn, "D", "", "")
+	f.StringVar(&o.password, "w", "", "")
+	f.StringVar(&o.passwordFile, "y", "", "")
+	f.BoolVar(&o.ask, "W", false, "")
+	f.Bool("x", true, "")
+	f.BoolVar(&o.startTLS, "ZZ", false, "")
+	f.StringVar(&o.caFile, "cacert", "", "")
+	f.StringVar(&o.target, "target", "", "")
+	f.StringVar(&o.policy, "policy", "", "")
+	f.IntVar(&o.count, "n", extop.DefaultPasswordCount, "")
+	f.IntVar(&o.attempts, "attempts", extop.DefaultValidationAttempts, "")
+	f.BoolVar(&o.json, "json", false, "")
+	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "")
+	if err := parse(f, args); err != nil {
+		return nil, err
+	}
+	ways := 0
+	for _, given := range []bool{o.password != "", o.ask, o.passwordFile != ""} {
+		if given {
+			ways++
+		}
+	}
+	switch {
+	case f.NArg() > 0:
+		return nil, misuse("suggest takes no arguments, but there is %q", f.Arg(0))
+	case o.dn == "":
+		return nil, misuse("-D is missing: only who is known gets a password")
+	case ways != 1:
+		return nil, misuse("one of -w, -W and -y is needed")
+	case o.target != "" && o.policy != "":
+		return nil, misuse("--target and --policy exclude each other")
+	case o.count < 1:
+		return nil, misuse("-n must be at least 1")
+	case o.attempts < 0:
+		return nil, misuse("--attempts must be at least 0")
+	case o.timeout <= 0:
+		return nil, misuse("--timeout must be more than nothing")
+	}
+	if o.caFile == "" {
+		o.caFile, _ = p.env("LDAPTLS_CACERT")
+	}
+	return &o, nil
+}
+
+func (o *suggestOptions) request() extop.GeneratePasswordRequest {
+	r := extop.GeneratePasswordRequest{Count: o.count, Attempts: o.attempts}
+	switch {
+	case o.target != "":
+		r.Selection, r.DN = extop.SelectTargetEntry, o.target
+	case o.policy != "":
+		r.Selection, r.DN = extop.SelectPolicyDN, o.policy
+	}
+	return r
+}
+
+func (p *program) suggest(ctx context.Context, args []string) error {
+	o, err := p.suggestOptions(args)
+	if err != nil {
+		return err
+	}
+	res, err := p.askForPasswords(ctx, o)
+	if err != nil {
+		if o.json {
+			p.stdout.Write(restbridge.EncodeError(err))
+		}
+		return explain(err, o)
+	}
+	defer res.Wipe()
+	if err := p.printPasswords(res, o); err != nil {
+		return err
+	}
+	rejected := false
+	for i, pw := range res.Passwords {
+		if len(pw.Errors) > 0 {
+			rejected = true
+			fmt.Fprintf(p.stderr, "ldapsuggest: password %d would be refused: %s\n", i+1, strings.Join(pw.Errors, "; "))
+		}
+	}
+	if rejected {
+		return errRejected
+	}
+	return nil
+}
+
+func (p *program) printPasswords(res *extop.GeneratePasswordResult, o *suggestOptions) error {
+	var out []byte
+	defer func() { clear(out) }()
+	if o.json {
+		var err error
+		if out, err = restbridge.EncodeSuggestedPasswords(res); err != nil {
+			return err
+		}
+	} else {
+		name := res.PolicyDN
+		if name == "" {
+			name = "none in force"
+		}
+		fmt.Fprintf(p.stderr, "policy: %s\n", name)
+		size := 0
+		for _, pw := range res.Passwords {
+			size += len(pw.Password.Bytes()) + 1
+		}
+		out = make([]byte, 0, size)
+		for _, pw := range res.Passwords {
+			out = append(append(out, pw.Password.Bytes()...), '\n')
+		}
+		if len(res.Passwords) < o.count {
+			fmt.Fprintf(p.stderr, "ldapsuggest: the server gives at most %d at a time\n", len(res.Passwords))
+		}
+	}
+	_, err := p.stdout.Write(out)
+	return err
+}
+
+// askForPasswords binds and performs the operation.
+func (p *program) askForPasswords(ctx context.Context, o *suggestOptions) (*extop.GeneratePasswordResult, error) {
+	tlsConfig, err := clientTLS(o.caFile)
+	if err != nil {
+		return nil, fmt.Errorf("--cacert: %w", err)
+	}
+	client, err := directory.New(directory.Config{
+		URLs: []string{o.url}, StartTLS: o.startTLS, TLS: tlsConfig,
+		DialTimeout: o.timeout, RequestTimeout: o.timeout,
+	})
+	if err != nil {
+		return nil, misuse("-H: %s", strings.TrimPrefix(err.Error(), "directory: "))
+	}
+	defer client.Close()
+	password, err := p.bindPassword(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(password)
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	conn, err := client.Bind(ctx, o.dn, password)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	value, err := conn.Extended(ctx, extop.GeneratePasswordRequestOID, o.request().Encode())
+	defer clear(value)
+	if err != nil {
+		return nil, err
+	}
+	return extop.DecodeGeneratePasswordResult(value)
+}
+
+func (p *program) bindPassword(ctx context.Context, o *suggestOptions) ([]byte, error) {
+	switch {
+	case o.passwordFile != "":
+		return readPasswordFile(o.passwordFile)
+	case o.ask:
+		return p.promptPassword(ctx)
+	}
+	return []byte(o.password), nil
+}
+
+// promptPassword asks on the terminal, or reads a line of standard input if
+// there is none.
+func (p *program) promptPassword(ctx context.Context) ([]byte, error) {
+	fmt.Fprint(p.stderr, "Password: ")
+	defer fmt.Fprintln(p.stderr)
+	if f, ok := p.stdin.(*os.File); ok {
+		if restore, err := echoOff(f); err == nil {
+			defer restore()
+		}
+	}
+	type answer struct {
+		line []byte
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		line, err := bufio.NewReader(io.LimitReader(p.stdin, 4096)).ReadBytes('\n')
+		answered <- answer{bytes.TrimRight(line, "\r\n"), err}
+	}()
+	select {
+	case <-ctx.Done(): // interrupted: the terminal must show again what is typed
+		return nil, ctx.Err()
+	case a := <-answered:
+		if len(a.line) > 0 {
+			return a.line, nil
+		}
+		if a.err != nil && !errors.Is(a.err, io.EOF) {
+			return nil, a.err
+		}
+		return nil, errors.New("no password was given")
+	}
+}
+
+// explain adds to a failure what to do about it.
+func explain(err error, o *suggestOptions) error {
+	var res *result.Error
+	if !errors.As(err, &res) {
+		return err
+	}
+	var hint string
+	var unknownAuthority x509.UnknownAuthorityError
+	var wrongName x509.HostnameError
+	switch {
+	case errors.As(err, &unknownAuthority):
+		hint = `--cacert FILE names a certificate to trust; "ldapsuggest serve" keeps the one that it made in DATA/tls.crt`
+	case errors.As(err, &wrongName):
+		hint = "-H must name the server as its certificate does: " + wrongName.Error()
+	case res.Code == result.Unavailable:
+		hint = fmt.Sprintf(`is a server listening at %s? "ldapsuggest serve" starts one`, o.url)
+	case res.Code == result.InvalidCredentials:
+		hint = "check -D and the password"
+	case res.Code == result.ConfidentialityRequired:
+		hint = "add -ZZ, or use an ldaps:// URL"
+	case res.Code == result.ProtocolError:
+		hint = "does -H name an ldapsuggest server, or the directory behind it?"
+	case res.Code == result.InsufficientAccessRights && o.target != "":
+		hint = "the directory must let " + o.dn + " read the target entry"
+	}
+	text := fmt.Sprintf("%s (%d)", res.Code, int(res.Code))
+	switch {
+	case res.Code == result.Unavailable && res.Cause != nil: // nobody answered
+		text = fmt.Sprintf("no answer from %s: %v", o.url, res.Cause)
+	case res.Text != "":
+		text += ": " + res.Text
+	}
+	if res.MatchedDN != "" {
+		text += "; the directory knows " + res.MatchedDN
+	}
+	if hint == "" {
+		return errors.New(text)
+	}
+	return &hinted{errors.New(text), hint}
+}
