@@ -129,12 +129,8 @@ func admit(caller Caller, controls []Control, private bool) (authzID, proxied st
 // any spelling that a directory could take for that.
 func isAnonymous(authzID string) bool {
 	kind, id, ok := strings.Cut(authzID, ":")
-	switch {
-	case ok && strings.EqualFold(kind, "dn"):
-		d, err := dn.Parse(id)
-		return err == nil && d.IsRoot()
-	case ok && strings.EqualFold(kind, "u"):
-		return strings.TrimSpace(id) == ""
+	if ok && (strings.EqualFold(kind, "dn") || strings.EqualFold(kind, "u")) {
+		authzID = id
 	}
 	return strings.TrimSpace(authzID) == ""
 }
