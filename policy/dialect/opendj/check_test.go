@@ -56,6 +56,10 @@ func TestCheckConfigTellsAll(t *testing.T) {
 			everything.put(e)
 		}
 	}
+	// A validator that a policy names, too, is told of once.
+	for _, e := range parseLDIF(t, "dn: cn=LP,cn=Password Policies,cn=config\nobjectClass: ds-cfg-password-policy\nds-cfg-password-validator: cn=L,cn=Password Validators,cn=config") {
+		everything.put(e)
+	}
 	err := New(Config{}).CheckConfig(context.Background(), everything)
 	if err == nil {
 		t.Fatal("no error")

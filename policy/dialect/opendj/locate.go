@@ -111,9 +111,6 @@ func (d *Dialect) locateTarget(ctx context.Context, dir policy.Directory, target
 	default:
 		loc.Exists = true
 		loc.Subject = subject(e)
-		if parsed, err := dn.Parse(e.DN); err == nil {
-			name = parsed
-		}
 	}
 
 	found, err := d.byPointer(ctx, dir, e, &loc)

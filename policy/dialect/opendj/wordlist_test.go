@@ -106,8 +106,11 @@ func TestPassphraseGenerator(t *testing.T) {
 		t.Helper()
 		e := parseLDIF(t, "dn: cn=G,cn=config\nobjectClass: ds-cfg-passphrase-password-generator\n"+extra)[0]
 		g, err := New(Config{WordList: func(name string) ([]string, error) {
-			if name == "short" {
+			switch name {
+			case "short":
 				return []string{"ab", "cd", "ef", "gh"}, nil
+			case "doubled":
+				return []string{"ab", "Ab", "äb", "Äb", "cd", "ef"}, nil
 			}
 			return nil, fs.ErrNotExist
 		}}).readGenerator(e)
@@ -140,6 +143,11 @@ func TestPassphraseGenerator(t *testing.T) {
 	}
 	if bits := g.Bits(); bits != 10 {
 		t.Errorf("%.2f bits, want 10", bits)
+	}
+	// Words that capitals make equal count once.
+	g = read("ds-cfg-dictionary-file: doubled\nds-cfg-minimum-password-words: 3\nds-cfg-minimum-password-characters: 0")
+	if bits := g.Bits(); bits != 6 {
+		t.Errorf("%.2f bits, want 6", bits)
 	}
 }
 
