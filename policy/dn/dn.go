@@ -125,9 +125,15 @@ func isTypeOctet(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_'
 }
 
-// validType accepts a descr or a numericoid; "_" is no LDAP letter, but some
-// servers take it.
+// validType accepts a descr or a numericoid, the latter also after "OID." as
+// RFC 2253 section 4 has it; "_" is no LDAP letter, but some servers take it.
 func validType(t string) bool {
+	if len(t) > 4 && strings.EqualFold(t[:4], "oid.") {
+		t = t[4:]
+		if t[0] < '0' || t[0] > '9' {
+			return false
+		}
+	}
 	if t == "" {
 		return false
 	}
