@@ -47,8 +47,8 @@ func (l *locator) policyEntry(ctx context.Context, policyDN string) (policy.Loca
 	if db := l.server.database(name); db != nil {
 		o = db.overlay
 	}
-	ref := l.inForce(e, name, o)
-	return policy.Located{Ref: ref, Steps: l.steps}, nil
+	ref, err := l.inForce(ctx, e, name, o)
+	return policy.Located{Ref: ref, Steps: l.steps}, err
 }
 
 // target locates the policy of an entry, or of the entry that there would be.
@@ -250,11 +250,11 @@ func (l *locator) defaultFor(ctx context.Context, name dn.DN, exists bool) (choi
 			l.step(o.dn, "olcPPolicyDefault", o.defaultPolicy, "The database of %q has this default policy.", db.suffixes[0])
 			return choice{policyDN: o.defaultPolicy, overlay: o}, nil
 		}
-		lacks, err := l.dir.Search(ctx, policy.Query{Base: o.dn, Filter: absent("olcPPolicyDefault"), Attributes: []string{"1.1"}, Shared: true})
+		lacks, err := l.lacks(ctx, o.dn, "olcPPolicyDefault")
 		if err != nil {
 			return choice{}, err
 		}
-		if len(lacks) == 1 {
+		if lacks {
 			l.step(o.dn, "olcPPolicyDefault", "", "The database of %q has no default policy: no password is checked.", db.suffixes[0])
 			return choice{overlay: o}, nil
 		}
@@ -297,7 +297,8 @@ func (l *locator) follow(ctx context.Context, c choice) (policy.Entry, string, e
 	_, inside := l.server.context(name)
 	switch {
 	case err == nil:
-		return e, l.inForce(e, name, c.overlay), nil
+		ref, err := l.inForce(ctx, e, name, c.overlay)
+		return e, ref, err
 	case result.Is(err, result.NoSuchObject) && c.configured:
 		return e, "", result.Wrap(err, result.NoSuchObject, "the configured default policy %q does not exist, or the service account may not read it", policyDN)
 	case missing(err), result.Is(err, result.NoSuchObject) && !inside:
@@ -312,30 +313,46 @@ func (l *locator) follow(ctx context.Context, c choice) (policy.Entry, string, e
 
 // inForce returns the ref of a policy entry as the server reads it, empty if
 // that drops it as a whole.
-func (l *locator) inForce(e policy.Entry, name dn.DN, o *overlay) string {
+func (l *locator) inForce(ctx context.Context, e policy.Entry, name dn.DN, o *overlay) (string, error) {
 	if l.server.level >= level27 && !e.IsA("pwdPolicy") {
 		l.step(e.DN, "objectClass", "", "The entry is not of object class pwdPolicy: the server applies no policy.")
-		return ""
+		return "", nil
 	}
 	if attr, value, ok := unparsable(e); ok {
 		l.step(e.DN, attr, value, "The value is no number that fits an int: the server drops the whole policy.")
-		return ""
+		return "", nil
 	}
 	ref := policyRef{policyDN: e.DN}
-	if l.server.level >= level26 {
-		ref.module = l.module(name, o)
+	if l.server.level >= level26 && isTrue(e, "pwdUseCheckModule") {
+		var err error
+		if ref.module, err = l.module(ctx, name, o); err != nil {
+			return "", err
+		}
 	}
 	l.step(e.DN, "", "", "This policy is in force.")
-	return ref.String()
+	return ref.String(), nil
 }
 
 // module returns what is known of the check module of an overlay.
-func (l *locator) module(name dn.DN, o *overlay) checkModule {
+func (l *locator) module(ctx context.Context, name dn.DN, o *overlay) (checkModule, error) {
 	if m := checkModuleOf(o); m.known {
-		return m
+		return m, nil
+	}
+	if o != nil {
+		lacks, err := l.lacks(ctx, o.dn, "olcPPolicyCheckModule")
+		if err != nil || lacks {
+			return checkModule{known: lacks}, err
+		}
 	}
 	path, _, ok := bySuffix(l.cfg.CheckModule, name)
-	return checkModule{known: ok, path: path}
+	return checkModule{known: ok, path: path}, nil
+}
+
+// lacks reports whether an entry of cn=config certainly has no such
+// attribute.
+func (l *locator) lacks(ctx context.Context, entry, attribute string) (bool, error) {
+	found, err := l.dir.Search(ctx, policy.Query{Base: entry, Filter: absent(attribute), Attributes: []string{"1.1"}, Shared: true})
+	return len(found) == 1, err
 }
 
 func checkModuleOf(o *overlay) checkModule {
@@ -355,6 +372,10 @@ func (l *locator) subjectAttributes(ctx context.Context, loc *policy.Located, e 
 	if len(attrs) == 0 {
 		return nil
 	}
+	attrs, err := l.spelledAsInSchema(ctx, attrs)
+	if err != nil || len(attrs) == 0 {
+		return err
+	}
 	u, err := policy.Read(ctx, l.dir, policy.Query{Base: loc.Subject.DN, Attributes: attrs})
 	if err != nil {
 		return err
@@ -367,4 +388,22 @@ func (l *locator) subjectAttributes(ctx context.Context, loc *policy.Located, e 
 		loc.Subject.Attributes[strings.ToLower(a)] = u.Values(a)
 	}
 	return nil
+}
+
+// spelledAsInSchema returns those of attrs that are the first name of an
+// attribute type, letter by letter: ppm passes over all others.
+func (l *locator) spelledAsInSchema(ctx context.Context, attrs []string) ([]string, error) {
+	schema, err := policy.Read(ctx, l.dir, policy.Query{Base: l.server.schemaDN, Attributes: []string{"attributeTypes"}, Shared: true})
+	if err != nil {
+		return nil, err
+	}
+	types := schema.Values("attributeTypes")
+	if len(types) == 0 {
+		return nil, result.New(result.InsufficientAccessRights, "the service account may not read attributeTypes of %q: grant it read access", schema.DN)
+	}
+	return slices.DeleteFunc(slices.Clone(attrs), func(a string) bool {
+		return !slices.ContainsFunc(types, func(def string) bool {
+			return strings.Contains(def, " NAME '"+a+"' ") || strings.Contains(def, " NAME ( '"+a+"' ")
+		})
+	}), nil
 }

@@ -41,6 +41,7 @@ func levelOf(objectClasses []string) level {
 // entries.
 type serverView struct {
 	level    level
+	schemaDN string
 	contexts []dn.DN // naming contexts
 
 	configDN  string
@@ -116,6 +117,7 @@ func (d *Dialect) server(ctx context.Context, dir policy.Directory) (*serverView
 	if old := d.view.Load(); old != nil && old.rootDSE == v.rootDSE && old.schema == v.schema && old.config == v.config {
 		return old, nil
 	}
+	v.schemaDN = subschema
 	v.level = levelOf(schema[0].Values("objectClasses"))
 	for _, c := range root[0].Values("namingContexts") {
 		name, err := dn.Parse(c)
