@@ -94,11 +94,25 @@ func sameText(a, b string) bool {
 // sharesPart reports whether any n UTF-16 code units of password in a row,
 // or all of them if there are fewer, are in value.
 func sharesPart(password, value string, n int) bool {
-	p, v := utf16.Encode([]rune(password)), utf16.Encode([]rune(value))
+	p := []rune(password)
+	if slices.ContainsFunc(p, func(r rune) bool { return r > 0xFFFF }) {
+		return sharesUnits(utf16.Encode(p), utf16.Encode([]rune(value)), n)
+	}
 	n = min(n, len(p))
 	for i := 0; i+n <= len(p); i++ {
-		for j := 0; j+n <= len(v); j++ {
-			if slices.Equal(p[i:i+n], v[j:j+n]) {
+		if strings.Contains(value, string(p[i:i+n])) {
+			return true
+		}
+	}
+	return false
+}
+
+// sharesUnits is sharesPart where a part may be half of a character.
+func sharesUnits(password, value []uint16, n int) bool {
+	n = min(n, len(password))
+	for i := 0; i+n <= len(password); i++ {
+		for j := 0; j+n <= len(value); j++ {
+			if slices.Equal(password[i:i+n], value[j:j+n]) {
 				return true
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/ldapsuggest/ldapsuggest/policy/generate"
 )
@@ -157,6 +158,22 @@ func TestStripDiacritics(t *testing.T) {
 		if got := stripDiacritics(in); got != want {
 			t.Errorf("%q without accents is %q, want %q", in, got, want)
 		}
+	}
+}
+
+// TestHalfCharacters holds that parts are measured in code units, as Java
+// does: two characters that share their first half share a part.
+func TestHalfCharacters(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 4} {
+		for _, pair := range [][2]string{{"😀", "😁"}, {"a😀b", "xa😀"}, {"abc", "xbcd"}, {"😀", "abc"}, {"éa", "é"}} {
+			want := sharesUnits(utf16.Encode([]rune(pair[0])), utf16.Encode([]rune(pair[1])), n)
+			if got := sharesPart(pair[0], pair[1], n); got != want {
+				t.Errorf("%q and %q share %d: %t", pair[0], pair[1], n, got)
+			}
+		}
+	}
+	if !sharesPart("😀", "😁", 1) || sharesPart("😀", "😁", 2) {
+		t.Error("halves of characters are not compared")
 	}
 }
 
