@@ -6,16 +6,13 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/policy/generate"
 )
 
-// maxPassphrase bounds the minima of a passphrase generator.
-const maxPassphrase = 1024
-
 // passphraseGenerator reads a passphrase generator: words without a
 // separator until both minima hold.
 func (d *Dialect) passphraseGenerator(r *reader) generate.Generator {
 	const file = "ds-cfg-dictionary-file"
 	o := phraseOptions{
-		minWords:   r.integer("ds-cfg-minimum-password-words", "4", 1, maxPassphrase),
-		minChars:   r.integer("ds-cfg-minimum-password-characters", "20", 0, maxPassphrase),
+		minWords:   r.integer("ds-cfg-minimum-password-words", "4", 1, generate.MaxChars),
+		minChars:   r.integer("ds-cfg-minimum-password-characters", "20", 0, generate.MaxChars),
 		capitalize: r.boolean("ds-cfg-capitalize-words", "true"),
 	}
 	name, ok := r.required(file)

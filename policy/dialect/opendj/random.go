@@ -8,10 +8,6 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/policy/generate"
 )
 
-// maxFormatLength bounds the number of characters of a random generator's
-// format.
-const maxFormatLength = 1024
-
 // randomGenerator reads a random generator: a format such as
 // "alpha:3,numeric:2" over named sets of characters. The parts stand in the
 // format's order, and a character that a set names twice is drawn twice as
@@ -42,7 +38,12 @@ func (d *Dialect) randomGenerator(r *reader) generate.Generator {
 		r.fail(format, "%v", err)
 		return nil
 	}
-	return template(r, format, parts)
+	t, err := generate.NewTemplate(parts)
+	if err != nil {
+		r.fail(format, "%v", err)
+		return nil
+	}
+	return t
 }
 
 // parseNamedSet reads "name:characters": no ranges, no escapes, and the
@@ -62,16 +63,10 @@ func parseNamedSet(value string) (name, chars string, err error) {
 	return name, chars, nil
 }
 
-// A part is a number of characters, each drawn from the same ones.
-type part struct {
-	chars string
-	count int
-}
-
 // parseFormat reads "name:count,name:count". The servers accept spaces for
 // commas.
-func parseFormat(value string, named map[string]string) ([]part, error) {
-	var parts []part
+func parseFormat(value string, named map[string]string) ([]generate.TemplatePart, error) {
+	var parts []generate.TemplatePart
 	total := 0
 	for _, token := range strings.FieldsFunc(value, func(c rune) bool { return c == ',' || c == ' ' }) {
 		name, count, ok := strings.Cut(token, ":")
@@ -86,11 +81,11 @@ func parseFormat(value string, named map[string]string) ([]part, error) {
 		if err != nil || n < 1 {
 			return nil, fmt.Errorf("in %q, the count %q is not a number of at least 1", value, count)
 		}
-		if n > maxFormatLength || total+n > maxFormatLength {
-			return nil, fmt.Errorf("%q asks for more than %d characters", value, maxFormatLength)
+		if n > generate.MaxChars || total+n > generate.MaxChars {
+			return nil, fmt.Errorf("%q asks for more than %d characters", value, generate.MaxChars)
 		}
 		total += n
-		parts = append(parts, part{chars, n})
+		parts = append(parts, generate.TemplatePart{Characters: chars, Count: n})
 	}
 	if len(parts) == 0 {
 		return nil, fmt.Errorf("%q is empty", value)

@@ -119,12 +119,12 @@ func FuzzFormat(f *testing.F) {
 		}
 		total := 0
 		for _, p := range parts {
-			if p.count < 1 || p.chars == "" {
+			if p.Count < 1 || p.Characters == "" {
 				t.Errorf("%q: %+v", format, p)
 			}
-			total += p.count
+			total += p.Count
 		}
-		if total < 1 || total > maxFormatLength {
+		if total < 1 || total > generate.MaxChars {
 			t.Errorf("%q: %d characters", format, total)
 		}
 	})

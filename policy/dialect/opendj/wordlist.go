@@ -16,8 +16,6 @@ import (
 // The built-in lists, one word a line; lists/README.md tells where they are
 // from.
 var (
-	//go:embed lists/eff-large.txt
-	effWords string
 	//go:embed lists/common-words.txt
 	commonWords string
 	//go:embed lists/commonly-used-passwords.txt
@@ -26,7 +24,7 @@ var (
 
 // A list is one dictionary file.
 type list struct {
-	words []string // trimmed, without empty ones
+	words []string // one a line
 	set   *rule.Words
 
 	mu      sync.Mutex
@@ -50,7 +48,16 @@ func (l *list) passphrase(o phraseOptions) (generate.Generator, error) {
 	if g, ok := l.phrases[o]; ok {
 		return g, nil
 	}
-	g, err := newPassphrase(l.words, o)
+	words, err := generate.NewWordList(strings.NewReader(strings.Join(l.words, "\n")))
+	if err != nil {
+		return nil, err
+	}
+	g, err := generate.NewPassphrase(generate.PassphraseConfig{
+		Words:      words,
+		MinWords:   o.minWords,
+		MinChars:   o.minChars,
+		Capitalize: o.capitalize,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -82,20 +89,18 @@ func (l *lists) get(name string) (*list, error) {
 	if err != nil {
 		return nil, err
 	}
-	trimmed := make([]string, 0, len(words))
-	for _, w := range words {
-		if w = strings.TrimSpace(w); w != "" {
-			trimmed = append(trimmed, w)
-		}
+	set, err := rule.ReadWords(strings.NewReader(strings.Join(words, "\n")))
+	if err != nil {
+		return nil, result.Wrap(err, result.UnwillingToPerform, "the word list %q cannot be read", name)
 	}
-	if len(trimmed) == 0 {
+	if set.Len() == 0 {
 		// It would let everything pass.
 		return nil, fmt.Errorf("the word list %q is empty", name)
 	}
 	if l.kept == nil {
 		l.kept = make(map[string]*list)
 	}
-	l.kept[name] = &list{words: trimmed, set: rule.NewWords(trimmed...)}
+	l.kept[name] = &list{words: words, set: set}
 	return l.kept[name], nil
 }
 
@@ -121,9 +126,9 @@ func (l *lists) read(name string) ([]string, error) {
 func builtIn(name string) []string {
 	switch strings.TrimPrefix(name, "config/") {
 	case "passphrase-wordlist.txt":
-		return strings.Fields(effWords)
+		return generate.EFFLarge().Words()
 	case "wordlist.txt":
-		return strings.Fields(effWords + "\n" + commonWords)
+		return append(generate.EFFLarge().Words(), strings.Fields(commonWords)...)
 	case "commonly-used-passwords.txt":
 		return strings.Fields(commonPasswords)
 	}

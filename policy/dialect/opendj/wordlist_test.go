@@ -1,10 +1,7 @@
 package opendj
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 	"sync"
@@ -15,26 +12,6 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/policy"
 	"github.com/ldapsuggest/ldapsuggest/policy/generate"
 )
-
-// TestEFFWords compares the embedded list with the published one: written
-// with its dice numbers, it has the published digest.
-func TestEFFWords(t *testing.T) {
-	words := builtIn("passphrase-wordlist.txt")
-	if len(words) != 7776 {
-		t.Fatalf("%d words", len(words))
-	}
-	h := sha256.New()
-	for i, w := range words {
-		var dice [5]byte
-		for at, n := 4, i; at >= 0; at, n = at-1, n/6 {
-			dice[at] = byte('1' + n%6)
-		}
-		fmt.Fprintf(h, "%s\t%s\n", dice[:], w)
-	}
-	if sum := hex.EncodeToString(h.Sum(nil)); sum != "addd35536511597a02fa0a9ff1e5284677b8883b83e986e43f15a3db996b903e" {
-		t.Errorf("SHA-256 %s", sum)
-	}
-}
 
 func TestBuiltInLists(t *testing.T) {
 	for name, least := range map[string]int{
@@ -49,12 +26,12 @@ func TestBuiltInLists(t *testing.T) {
 			t.Errorf("%s has %d words", name, len(words))
 		}
 	}
-	for _, name := range []string{"", "config/", "config/config/wordlist.txt", "/config/wordlist.txt", "../wordlist.txt", "wordlist", "WORDLIST.TXT", "lists/eff-large.txt", "/etc/passwd"} {
+	for _, name := range []string{"", "config/", "config/config/wordlist.txt", "/config/wordlist.txt", "../wordlist.txt", "wordlist", "WORDLIST.TXT", "lists/common-words.txt", "/etc/passwd"} {
 		if words := builtIn(name); words != nil {
 			t.Errorf("%q has %d words", name, len(words))
 		}
 	}
-	for name, text := range map[string]string{"common words": commonWords, "common passwords": commonPasswords, "EFF": effWords} {
+	for name, text := range map[string]string{"common words": commonWords, "common passwords": commonPasswords} {
 		seen := make(map[string]bool)
 		for line := range strings.Lines(text) {
 			w := strings.TrimSuffix(line, "\n")
@@ -79,7 +56,7 @@ func TestListsAreReadOnce(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			l, err := d.lists.get("mine")
-			if err != nil || len(l.words) != 2 || l.words[0] != "alpha" {
+			if err != nil || l.set.Len() != 2 {
 				t.Errorf("%v, %v", l, err)
 			}
 		})
