@@ -202,6 +202,15 @@ func TestSASL(t *testing.T) {
 			t.Errorf("the caller is %q", r.Value)
 		}
 	})
+	t.Run("slapd", func(t *testing.T) {
+		_, addr := start(t, Config{Extended: ops(nil)})
+		w := newWire(t, addr)
+		w.send(saslBind(1, "CRAM-MD5", ""))
+		w.want(1, message.BindResponse, result.SASLBindInProgress)
+		w.send(saslBind(2, "CRAM-MD5", "nobody 0123456789abcdef0123456789abcdef"))
+		w.want(2, message.BindResponse, result.InvalidCredentials)
+		w.wantIdentity(3, "")
+	})
 	t.Run("refused", func(t *testing.T) {
 		_, addr := start(t, Config{Extended: ops(nil)})
 		w := newWire(t, addr)

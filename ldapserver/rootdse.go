@@ -75,22 +75,23 @@ func (r *rootDSE) rewrite(m message.Message, want *rootWant) ([]byte, bool) {
 	}
 	attributes := make([]byte, 0, len(e.Attributes)+256)
 	hasExtension, hasControl := false, false
+	var bad error // of the values of an attribute
 	err = message.EachAttribute(e.Attributes, func(name, values, raw []byte) bool {
 		var changed []byte
 		switch {
 		case supportedExtension.is(name):
 			hasExtension = true
-			changed, err = replaceValues(values, r.keepExtension, r.extensions)
+			changed, bad = replaceValues(values, r.keepExtension, r.extensions)
 		case supportedControl.is(name):
 			hasControl = true
-			changed, err = replaceValues(values, nil, r.controls)
+			changed, bad = replaceValues(values, nil, r.controls)
 		case supportedSASLMechanisms.is(name):
-			changed, err = replaceValues(values, r.keepMechanism, nil)
+			changed, bad = replaceValues(values, r.keepMechanism, nil)
 		default:
 			attributes = append(attributes, raw...)
 			return true
 		}
-		if err != nil {
+		if bad != nil {
 			return false
 		}
 		switch {
@@ -101,7 +102,7 @@ func (r *rootDSE) rewrite(m message.Message, want *rootWant) ([]byte, bool) {
 		}
 		return true
 	})
-	if err != nil {
+	if err != nil || bad != nil {
 		return nil, false
 	}
 	create := func(a attributeType, oids []string) {

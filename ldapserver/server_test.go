@@ -213,7 +213,9 @@ func saslBind(id int32, mechanism, credentials string) []byte {
 	body := message.AppendInt(nil, 0x02, 3)
 	body = message.AppendElement(body, 0x04, "")
 	sasl := message.AppendElement(nil, 0x04, mechanism)
-	sasl = message.AppendElement(sasl, 0x04, credentials)
+	if credentials != "" {
+		sasl = message.AppendElement(sasl, 0x04, credentials)
+	}
 	body = message.AppendElement(body, 0xa3, sasl)
 	return message.AppendMessage(nil, id, message.BindRequest, body, nil)
 }

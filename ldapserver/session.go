@@ -361,8 +361,8 @@ func (s *session) drain() {
 // abort makes the session end now, and within abortGrace whatever happens.
 func (s *session) abort() {
 	s.end(result.Unavailable, closingText)
-	s.cancel()
 	time.AfterFunc(abortGrace, func() {
+		s.cancel()
 		_ = s.raw.Close()
 		if l := s.link.Load(); l != nil {
 			_ = l.conn.Close()
