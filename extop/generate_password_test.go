@@ -754,6 +754,41 @@ func TestGeneratePasswordResultIsRedacted(t *testing.T) {
 	}
 }
 
+// A hoarder is a generator that keeps what it made.
+type hoarder struct {
+	numbered
+	made [][]byte
+}
+
+func (h *hoarder) Append(dst []byte, rnd *generate.Rand) []byte {
+	b := h.numbered.Append(dst, rnd)
+	h.made = append(h.made, b)
+	return b
+}
+
+// What remains of a password once the response is encoded is the response.
+func TestGeneratePasswordIsWiped(t *testing.T) {
+	w := newWorld()
+	h := new(hoarder)
+	w.policies[dn.Key(defaultPolicyDN)].Generator = h
+	op := NewGeneratePassword(GeneratePasswordConfig{Policies: w.service()})
+	req := &Request{Caller: newCaller(w), Value: GeneratePasswordRequest{Count: 3, Attempts: 5}.Encode()}
+	if _, err := op.ServeExtended(t.Context(), req); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := op.ServeImmediate(req, new(Response)); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if len(h.made) != 6 {
+		t.Fatalf("%d passwords were made", len(h.made))
+	}
+	for _, b := range h.made {
+		if !bytes.Equal(b, make([]byte, len(b))) {
+			t.Errorf("%q is left", b)
+		}
+	}
+}
+
 func TestGeneratePasswordResultEncodeRefuses(t *testing.T) {
 	_, err := (&GeneratePasswordResult{PolicyDN: "cn=x"}).Encode()
 	wantCode(t, err, result.Other)
