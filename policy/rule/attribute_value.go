@@ -17,7 +17,7 @@ import (
 // password that equals a value is always refused.
 type AttributeValues struct {
 	// Attributes are the types to compare with; none means every one that
-	// the subject has.
+	// the subject has, which should then be its user attributes.
 	Attributes []string
 
 	// PasswordAttribute is where the password itself is kept. Empty means

@@ -3,10 +3,10 @@
 // where it can be, what it means for the shape of a password.
 //
 // Rules are values that a dialect (policy/dialect/...) builds from directory
-// entries. A rule must give the same verdict
-// wherever it was read, so the package knows no directory: it imports the
-// standard library, policy/generate, policy/dn for the names in a Subject,
-// and an engine for patterns that the standard library cannot match.
+// entries. A rule must give the same verdict wherever it was read, so the
+// package knows no directory: it imports the standard library,
+// policy/generate, policy/dn for the names in a Subject, and an engine for
+// the patterns that the standard library cannot match.
 package rule
 
 import (
