@@ -57,8 +57,27 @@ func ppmCachePath(ctx context.Context) (path, version string, err error) {
 		return "", "", fmt.Errorf("slapd is not installed from a Debian package: set %s to the module's path", ppmPathVariable)
 	}
 	version = strings.TrimSpace(string(out))
-	return filepath.Join(cache, "ldapsuggest", "ppm-"+strings.ReplaceAll(version, ":", "_"), "ppm.so"), version, nil
+	name := "ppm-" + strings.ReplaceAll(version, ":", "_")
+	if cracklib() != "" {
+		name += "-cracklib"
+	}
+	return filepath.Join(cache, "ldapsuggest", name, "ppm.so"), version, nil
 }
+
+// cracklib returns the path of the library that ppm can be built with, and
+// "" if it is not installed.
+func cracklib() string {
+	for _, dir := range []string{"/usr/lib/*-linux-gnu*", "/usr/lib64", "/usr/lib", "/lib/*-linux-gnu*"} {
+		if found, _ := filepath.Glob(dir + "/libcrack.so.2"); len(found) > 0 {
+			return found[0]
+		}
+	}
+	return ""
+}
+
+// crackHeader is what ppm needs of cracklib's header, so that the library
+// does without its development package.
+const crackHeader = "extern const char *FascistCheck(const char *password, const char *dictionary);\n"
 
 // BuildPPM builds the module from the source package of the installed slapd
 // and returns its path in the user's cache directory. It needs apt-get,
@@ -88,10 +107,17 @@ func BuildPPM(ctx context.Context) (string, error) {
 	// The module needs of slapd only its headers, and those of its options
 	// only what has no bearing on entries.
 	module := filepath.Join(source, "contrib", "slapd-modules", "ppm")
+	options := []string{"CRACK=no"}
+	if lib := cracklib(); lib != "" {
+		if err := os.WriteFile(filepath.Join(module, "crack.h"), []byte(crackHeader), 0o644); err != nil {
+			return "", err
+		}
+		options = []string{"CRACK=yes", "CRACKLIB_yes=" + lib}
+	}
 	for _, step := range [][]string{
 		{source, "./configure", "--without-tls", "--without-cyrus-sasl", "--disable-mdb", "--enable-null"},
 		{source, "make", "-C", "include"},
-		{module, "make", "ppm", "CRACK=no"},
+		append([]string{module, "make", "ppm"}, options...),
 	} {
 		cmd := exec.CommandContext(ctx, step[1], step[2:]...)
 		cmd.Dir = step[0]
