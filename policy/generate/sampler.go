@@ -63,11 +63,7 @@ func (s *Sampler) Append(dst []byte, rnd *Rand) []byte {
 		return dst
 	}
 	n := len(dst)
-	if cap(dst)-n < len(buf) {
-		dst = append(dst, make([]byte, len(buf))...)
-	} else {
-		dst = dst[:n+len(buf)]
-	}
+	dst = grow(dst, len(buf))
 	for i, c := range buf {
 		dst[n+i] = s.bytes[c]
 	}
