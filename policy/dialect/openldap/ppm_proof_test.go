@@ -5,12 +5,14 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ldapsuggest/ldapsuggest/policy"
 	"github.com/ldapsuggest/ldapsuggest/policy/dialect/openldap"
+	"github.com/ldapsuggest/ldapsuggest/policy/rule"
 	"github.com/ldapsuggest/ldapsuggest/testenv"
 )
 
@@ -154,5 +156,73 @@ func TestPPMVerdictsOnBrokenPatterns(t *testing.T) {
 		if err := who.set(u.dn, password); err != nil {
 			t.Errorf("%q: refused by ppm: %v", password, err)
 		}
+	}
+}
+
+// What we accept, cracklib accepts. The other way about it need not be so: we
+// do not know its dictionary, and undo more than it does.
+func TestPPMCracklib(t *testing.T) {
+	t.Parallel()
+	module, err := testenv.PPM(t.Context())
+	if err != nil {
+		t.Skipf("ppm: not run: %v", err)
+	}
+	const dictionary = "/usr/share/dict/cracklib-small"
+	text, err := os.ReadFile(dictionary)
+	if err != nil {
+		t.Fatalf("%v: install the package cracklib-runtime", err)
+	}
+	list := strings.Fields(string(text))
+	words := rule.NewWords(list...)
+	var ldif strings.Builder
+	users := []subject{writePolicy(&ldif, "cracklib", testenv.BaseDN, []string{
+		"pwdCheckQuality: 2",
+		"pwdMaxLength: 9",
+		"pwdCheckModule: " + module,
+		"pwdCheckModuleArg:: " + base64.StdEncoding.EncodeToString([]byte("minQuality 0\nuseCracklib 1")),
+	}, "pwdPolicyChecker")}
+	s := testenv.StartSlapd(t, testenv.SlapdOptions{PPM: module, ReadableConfig: true, Databases: []testenv.SlapdDatabase{{Users: 1, LDIF: ldif.String()}}})
+	who := &setter{conn: s.Dial(t, s.Helpdesk)}
+	if err := who.set(users[0].dn, "password1"); err == nil {
+		t.Skip("ppm: cracklib not run: the module was built without it")
+	}
+	cfg := openldap.Config{Words: words}
+	prove(t, s, ppmConnections, users, perUser(t), 1, cfg)
+
+	eff, err := service(t, s, s.Reader, cfg).Resolve(t.Context(), policy.Selection{Target: users[0].dn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rnd := rand.New(rand.NewPCG(seed(t), 5))
+	accepted, rejected := 0, 0
+	for range 4 * perUser(t) {
+		word := []byte(list[rnd.IntN(len(list))])
+		for range rnd.IntN(5) {
+			const other = "aAzZ01935$@!-. "
+			switch at := rnd.IntN(len(word) + 1); rnd.IntN(3) {
+			case 0:
+				word = slices.Insert(word, at, other[rnd.IntN(len(other))])
+			case 1:
+				word[min(at, len(word)-1)] = other[rnd.IntN(len(other))]
+			case 2:
+				slices.Reverse(word)
+			}
+		}
+		if word[0] == '{' || len(word) > 9 {
+			continue
+		}
+		if len(eff.Validate(word)) > 0 {
+			rejected++
+			continue
+		}
+		if err := who.set(users[0].dn, string(word)); refused(t, err) && !strings.Contains(err.Error(), "not being changed") {
+			t.Errorf("%q: we accept what the server refuses: %v", word, err)
+		} else {
+			accepted++
+		}
+	}
+	t.Logf("%d passwords near words accepted by both, %d refused by us", accepted, rejected)
+	if accepted < 100 || rejected < 100 {
+		t.Errorf("%d accepted and %d refused are no proof", accepted, rejected)
 	}
 }
