@@ -13,6 +13,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -388,6 +390,36 @@ func TestResultCodes(t *testing.T) {
 		}
 		if got := res.Header.Get("WWW-Authenticate"); (got != "") != (tt.status == 401) {
 			t.Errorf("%v: WWW-Authenticate %q", tt.err, got)
+		}
+	}
+}
+
+// The table in the documentation is that of the program.
+func TestDocumentedStatus(t *testing.T) {
+	text, err := os.ReadFile("../docs/rest/suggest-password.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[result.Code]int{}
+	for _, row := range regexp.MustCompile(`(?m)^\| ([a-zA-Z]+ \(.*\)) \| (\d{3})`).FindAllStringSubmatch(string(text), -1) {
+		for _, code := range regexp.MustCompile(`([a-zA-Z]+) \((\d+)\)`).FindAllStringSubmatch(row[1], -1) {
+			n, _ := strconv.Atoi(code[2])
+			if result.Code(n).String() != code[1] {
+				t.Errorf("%s is not %d", code[1], n)
+			}
+			documented[result.Code(n)], _ = strconv.Atoi(row[2])
+		}
+	}
+	if len(documented) < 15 {
+		t.Fatalf("only %d codes are documented", len(documented))
+	}
+	for c := range result.Code(200) {
+		want, ok := documented[c]
+		if !ok {
+			want = http.StatusInternalServerError
+		}
+		if got := statusOf(c); got != want {
+			t.Errorf("%v: status %d, documented %d", c, got, want)
 		}
 	}
 }

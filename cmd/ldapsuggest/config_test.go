@@ -122,13 +122,15 @@ func TestEnvironment(t *testing.T) {
 	if diff := cmp.Diff(want, *loadConfig(t, env), cmp.AllowUnexported(config{})); diff != "" {
 		t.Error(diff)
 	}
-	example, err := os.ReadFile("../../config.example.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name := range env {
-		if kubernetes := strings.HasSuffix(name, "_PORT") || strings.HasSuffix(name, "_HOST"); strings.Contains(string(example), name) == kubernetes {
-			t.Errorf("config.example.yaml and %s", name)
+	for _, doc := range []string{"../../config.example.yaml", "../../docs/configuration.md"} {
+		text, err := os.ReadFile(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range env {
+			if kubernetes := strings.HasSuffix(name, "_PORT") || strings.HasSuffix(name, "_HOST"); strings.Contains(string(text), name) == kubernetes {
+				t.Errorf("%s and %s", doc, name)
+			}
 		}
 	}
 }

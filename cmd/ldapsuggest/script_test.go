@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,9 +26,14 @@ func TestMain(m *testing.M) {
 // with a slapd at hand.
 func TestScripts(t *testing.T) {
 	s := testenv.StartSlapd(t, testenv.SlapdOptions{Databases: []testenv.SlapdDatabase{{Users: 20}}})
+	source, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("SOURCE", source)
 			for name, value := range map[string]string{
 				"SLAPD": s.URL, "SLAPD_TLS": s.TLSURL, "SLAPD_LOCAL": s.LocalURL, "SLAPD_CA": s.CAFile,
 				"READER": s.Reader.DN, "READER_PW": s.Reader.Password,
@@ -39,9 +45,10 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serveScript,
-			"lines": linesScript,
-			"try":   tryScript,
+			"serve":  serveScript,
+			"lines":  linesScript,
+			"try":    tryScript,
+			"readme": readmeScript,
 		},
 	})
 }
@@ -189,6 +196,46 @@ func tryScript(ts *testscript.TestScript, neg bool, args []string) {
 		cmd.Stdout, cmd.Stderr = out, &stderr
 		if err := cmd.Run(); err != nil {
 			ts.Fatalf("%s%v\n%s", c, err, stderr.String())
+		}
+	}
+}
+
+// readmeScript is the script command
+//
+//	readme N
+//
+// It runs the N commands that README.md says to try, with the servers'
+// addresses in place of the usual ones, and leaves what they print in
+// try.out.
+func readmeScript(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 || neg {
+		ts.Fatalf("usage: readme N")
+	}
+	text, err := os.ReadFile(filepath.Join(ts.Getenv("SOURCE"), "README.md"))
+	ts.Check(err)
+	_, section, _ := strings.Cut(string(text), "## Try it")
+	_, section, _ = strings.Cut(section, "In another terminal:")
+	section, _, _ = strings.Cut(section, "\n## ")
+	section = strings.NewReplacer(
+		"bin/ldapsuggest suggest", "ldapsuggest suggest -H "+ts.Getenv("LDAP"),
+		"ldap://127.0.0.1:1389", ts.Getenv("LDAP"),
+		"http://127.0.0.1:8080", ts.Getenv("REST"),
+	).Replace(section)
+	commands := strings.Split(strings.TrimSpace(section), "\n\n")
+	if fmt.Sprint(len(commands)) != args[0] {
+		ts.Fatalf("README.md has %d commands", len(commands))
+	}
+	out, err := os.Create(ts.MkAbs("try.out"))
+	ts.Check(err)
+	defer out.Close()
+	for _, c := range commands {
+		cmd := exec.Command("sh", "-c", c)
+		cmd.Dir = ts.MkAbs(".")
+		cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"))
+		var stderr strings.Builder
+		cmd.Stdout, cmd.Stderr = out, &stderr
+		if err := cmd.Run(); err != nil {
+			ts.Fatalf("%s\n%v\n%s", c, err, stderr.String())
 		}
 	}
 }

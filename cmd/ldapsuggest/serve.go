@@ -235,6 +235,7 @@ func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) 
 		MaxAttempts:  c.GeneratePassword.MaxAttempts,
 		Audit:        audit(log),
 	})
+	quality := extop.NewPasswordQuality(extop.PasswordQualityConfig{Policies: back.policies, Audit: audit(log)})
 	tlsConfig, err := c.serverTLS()
 	if err != nil {
 		return nil, err
@@ -244,6 +245,7 @@ func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) 
 		Dial: back.client.Dial,
 		Extended: map[string]extop.Handler{
 			extop.GeneratePasswordRequestOID: generate,
+			extop.PasswordQualityRequestOID:  quality,
 		},
 		TLSConfig:  tlsConfig,
 		Supplement: back.supplement,

@@ -1,0 +1,43 @@
+# make run     serve the embedded directory on 127.0.0.1 (1389, 1636, 8080)
+# make test    install what the tests need (as root), then lint and test
+# make lint    gofmt, go vet, staticcheck
+# make bench   benchmarks, summed up by benchstat; BASE=FILE compares
+# make build   bin/ldapsuggest
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+GO          ?= go
+TOOL         = $(GO) tool -modfile=tools/go.mod
+
+# More arguments for "serve", "go test" and the benchmarks.
+ARGS        ?=
+GOTESTFLAGS ?=
+BENCH       ?= .
+COUNT       ?= 6
+PACKAGES    ?= ./...
+
+.PHONY: run build test packages lint bench
+
+run: build
+	@exec bin/ldapsuggest serve $(ARGS)
+
+build:
+	@$(GO) build -o bin/ldapsuggest ./cmd/ldapsuggest
+
+# The servers that judge the tests come from the distribution; ppm, which no
+# distribution ships, is built from its sources.
+test: packages lint
+	LDAPSUGGEST_PPM_BUILD=1 $(GO) test -timeout 30m $(GOTESTFLAGS) $(PACKAGES)
+
+packages:
+	@.ci/packages
+
+lint:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then printf 'gofmt -w is due for:\n%s\n' "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+
+bench:
+	@mkdir -p bin
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PACKAGES) | tee bin/bench.txt
+	$(TOOL) benchstat $(BASE) bin/bench.txt
