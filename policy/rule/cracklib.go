@@ -16,8 +16,9 @@ import (
 // the usual substitutions are undone. It is stricter than cracklib in what it
 // undoes together.
 type Cracklib struct {
-	// Words is the list that the directory's dictionary was made of. With
-	// nil, only the form of the password is checked.
+	// Words is the list that the directory's dictionary was made of; as
+	// cracklib-format does, "ain't" is taken for "aint", too. With nil, only
+	// the form of the password is checked.
 	Words *Words
 }
 
@@ -61,7 +62,7 @@ func (r Cracklib) Check(password []byte, _ Subject) []string {
 }
 
 func (r Cracklib) holdsWord(lowered []byte) bool {
-	words := r.Words.spellings(true, false)
+	words := r.Words.cracklib()
 	for _, keep := range []func(byte) bool{
 		func(byte) bool { return true },
 		func(b byte) bool { return isAlnum(rune(b)) },

@@ -192,7 +192,7 @@ func examples() map[string]example {
 		"ipa user jdoe":         {UserCheck{}, person("uid=jdoe", map[string][]string{"uid": {"JDoe"}})},
 		"ipa user joe":          {UserCheck{}, person("uid=joe", map[string][]string{"uid": {"joe"}})},
 
-		"cracklib": {rule: Cracklib{words}},
+		"cracklib": {rule: Cracklib{NewWords("password", "swordfish", "ain't")}},
 	}
 }
 

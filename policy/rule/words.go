@@ -12,8 +12,9 @@ import (
 // once, however many policies use it.
 type Words struct {
 	// The words in ascending order: as they are, in lower case, without
-	// accents, and both.
-	exact, folded, plain, foldedPlain func() []string
+	// accents, and both. Those for cracklib are in lower case with what is
+	// neither a letter nor a digit left out.
+	exact, folded, plain, foldedPlain, cracklib func() []string
 }
 
 // NewWords returns the set of the given words. Empty words are left out.
@@ -43,6 +44,14 @@ func NewWords(words ...string) *Words {
 	w.folded = spelled(w.exact, false, strings.ToLower)
 	w.plain = spelled(w.exact, true, stripDiacritics)
 	w.foldedPlain = spelled(w.folded, true, stripDiacritics)
+	w.cracklib = spelled(w.folded, true, func(word string) string {
+		return strings.Map(func(r rune) rune {
+			if isAlnum(r) {
+				return r
+			}
+			return -1
+		}, word)
+	})
 	return w
 }
 
