@@ -106,8 +106,10 @@ func Open(ctx context.Context, cfg Config) (*Directory, error) {
 		schema: sch,
 		hasher: pwhash.New(0),
 		dialect: opendj.New(opendj.Config{
-			WordList: wordLists(cfg.Dir),
-			Breaches: cfg.Breaches,
+			// pwdPolicySubentry, as computed here, knows no subentries.
+			OwnResolution: true,
+			WordList:      wordLists(cfg.Dir),
+			Breaches:      cfg.Breaches,
 		}),
 	}
 	if d.log == nil {

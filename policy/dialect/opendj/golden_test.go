@@ -99,6 +99,8 @@ func scene(t *testing.T, base string, parts map[string]string) (Config, *memory,
 				cfg.DefaultPolicy = make(map[string]string)
 			}
 			cfg.DefaultPolicy[suffix] = policyDN
+		case "own resolution":
+			cfg.OwnResolution = true
 		case "words":
 			file, words, _ := strings.Cut(value, " ")
 			cfg.WordList = func(name string) ([]string, error) {

@@ -95,10 +95,11 @@ func (d *Dialect) locateTarget(ctx context.Context, dir policy.Directory, target
 		return policy.Located{}, result.Wrap(err, result.InvalidDNSyntax, "%q is not the DN of an entry", target)
 	}
 	loc := policy.Located{Subject: rule.Subject{DN: target}}
-	e, err := policy.Read(ctx, dir, policy.Query{
-		Base:       target,
-		Attributes: []string{"*", pointer, effectivePolicy},
-	})
+	attributes := []string{"*", pointer}
+	if !d.cfg.OwnResolution {
+		attributes = append(attributes, effectivePolicy)
+	}
+	e, err := policy.Read(ctx, dir, policy.Query{Base: target, Attributes: attributes})
 	switch {
 	case result.Is(err, result.NoSuchObject):
 		loc.Subject.Attributes = namingAttributes(name)
@@ -131,7 +132,7 @@ func (d *Dialect) locateTarget(ctx context.Context, dir policy.Directory, target
 func (d *Dialect) byPointer(ctx context.Context, dir policy.Directory, e policy.Entry, loc *policy.Located) (bool, error) {
 	for _, attribute := range []string{pointer, effectivePolicy} {
 		value, ok := firstValue(e, attribute)
-		if !ok {
+		if !ok || attribute == effectivePolicy && d.cfg.OwnResolution {
 			continue
 		}
 		text := "The entry names its policy."

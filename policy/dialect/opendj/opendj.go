@@ -47,6 +47,11 @@ type Config struct {
 	// read.
 	DefaultPolicy map[string]string
 
+	// OwnResolution leaves pwdPolicySubentry unread. It is for a directory
+	// that computes the attribute with this dialect, or not as it resolves
+	// policies.
+	OwnResolution bool
+
 	// WordList returns the words of a dictionary-file that a validator or
 	// generator names, such as "config/wordlist.txt", or an error that wraps
 	// fs.ErrNotExist if it has none of that name. The name comes from the
