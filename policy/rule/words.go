@@ -37,7 +37,11 @@ func NewWords(words ...string) *Words {
 				}
 			}
 			slices.Sort(out)
-			return slices.Compact(out)
+			out = slices.Compact(out)
+			if len(out) > 0 && out[0] == "" {
+				out = out[1:]
+			}
+			return out
 		})
 	}
 	w := &Words{exact: func() []string { return words }}
