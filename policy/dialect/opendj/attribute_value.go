@@ -26,7 +26,7 @@ func (d *Dialect) attributeValue(r *reader, passwordAttribute string) []policy.D
 		PasswordAttribute: passwordAttribute,
 		Reversed:          r.boolean(reversed, noDefault),
 	}
-	for _, a := range r.entry.Values(match) {
+	for _, a := range r.values(match) {
 		if a = strings.TrimSpace(a); a == "" {
 			r.fail(match, "a value is empty")
 			continue

@@ -29,7 +29,7 @@ func (d *Dialect) characterSet(r *reader, _ string) []policy.Demand {
 			mandatory++
 		}
 	}
-	for _, value := range r.entry.Values(sets) {
+	for _, value := range r.values(sets) {
 		s, err := parseCharacterSet(value)
 		if err != nil {
 			r.fail(sets, "%v", err)
@@ -41,7 +41,7 @@ func (d *Dialect) characterSet(r *reader, _ string) []policy.Demand {
 		all = all.Union(s.Set)
 		add(s)
 	}
-	for _, value := range r.entry.Values(ranges) {
+	for _, value := range r.values(ranges) {
 		s, err := parseCharacterRanges(value)
 		if err != nil {
 			r.fail(ranges, "%v", err)

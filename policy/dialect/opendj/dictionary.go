@@ -32,7 +32,7 @@ func (d *Dialect) dictionary(r *reader, _ string) []policy.Demand {
 		dict.StripDiacritics = r.boolean(diacritics, "false")
 		dict.MaxPercent = r.integer(percent, "100", 1, 100)
 		var err error
-		if dict.Alternatives, err = rule.ParseAlternatives(r.entry.Values(alternatives)...); err != nil {
+		if dict.Alternatives, err = rule.ParseAlternatives(r.values(alternatives)...); err != nil {
 			r.fail(alternatives, "%v", err)
 		}
 	} else {

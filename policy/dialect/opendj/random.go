@@ -18,7 +18,7 @@ func (d *Dialect) randomGenerator(r *reader) generate.Generator {
 		r.fail(sets, "it is missing and has no default")
 	}
 	named := make(map[string]string)
-	for _, value := range r.entry.Values(sets) {
+	for _, value := range r.values(sets) {
 		name, chars, err := parseNamedSet(value)
 		if err != nil {
 			r.fail(sets, "%v", err)

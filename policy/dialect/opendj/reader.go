@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/policy"
@@ -52,10 +53,23 @@ func (r *reader) text(attribute string) (value string, ok bool) {
 	case 0:
 		return "", false
 	case 1:
-		return values[0], true
+		values = r.values(attribute)
+		return strings.Join(values, ""), len(values) == 1
 	}
 	r.fail(attribute, "it has %d values, only one is allowed", len(values))
 	return "", false
+}
+
+// values returns the values of an attribute that are text.
+func (r *reader) values(attribute string) []string {
+	values := r.entry.Values(attribute)
+	for _, v := range values {
+		if !utf8.ValidString(v) {
+			r.fail(attribute, "a value is not UTF-8")
+			return nil
+		}
+	}
+	return values
 }
 
 // required is text for an attribute that must be there.

@@ -16,7 +16,7 @@ func (d *Dialect) repeatedCharacters(r *reader, _ string) []policy.Demand {
 		CaseSensitive: r.boolean("ds-cfg-case-sensitive-validation", noDefault),
 	}
 	var all generate.Set
-	for _, value := range r.entry.Values(equivalent) {
+	for _, value := range r.values(equivalent) {
 		set := generate.NewSet(value)
 		if set.Len() == 0 {
 			r.fail(equivalent, "a value is empty")

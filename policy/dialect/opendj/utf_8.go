@@ -15,7 +15,7 @@ func (d *Dialect) utf8(r *reader, _ string) []policy.Demand {
 		AllowUnassigned: r.boolean("ds-cfg-allow-unknown-characters", "false"),
 		Types:           rule.DefaultCharacterTypes,
 	}
-	if values := r.entry.Values(types); len(values) > 0 {
+	if values := r.values(types); len(values) > 0 {
 		names := make([]string, len(values))
 		for i, v := range values {
 			names[i] = strings.ToLower(strings.TrimSpace(v))
