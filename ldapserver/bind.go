@@ -48,10 +48,11 @@ func (s *session) handleBind(m message.Message) verdict {
 	if err != nil {
 		return s.malformed("a bind request is malformed")
 	}
+	// Before a bind, what is under way is completed (RFC 4511 section 4.2.1).
 	s.mu.Lock()
-	running := len(s.ops)
+	underWay := len(s.ops) + s.unsent
 	s.mu.Unlock()
-	if running > 0 {
+	if underWay > 0 {
 		return held
 	}
 	p := &bind{id: m.ID, auth: b.Auth, name: string(b.Name)}
@@ -72,7 +73,7 @@ func (s *session) handleBind(m message.Message) verdict {
 	if p.layer && !s.srv.cfg.PassSecurityLayers {
 		refused = "mechanisms that may install a security layer are not supported here; use another mechanism under TLS"
 	}
-	s.unbound(nil)
+	s.unbound()
 	if refused != "" {
 		p.instead = message.AppendResult(nil, m.ID, message.BindResponse, result.AuthMethodNotSupported, "", refused)
 	} else if s.srv.cfg.Supplement != nil {
@@ -119,15 +120,11 @@ func (s *session) sendBind(l *link, p *bind, raw []byte) {
 	clear(raw)
 }
 
-// unbound makes the session anonymous. With p, that bind is concluded.
-func (s *session) unbound(p *bind) {
+// unbound makes the session anonymous.
+func (s *session) unbound() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.identity, s.bindDN, s.bound, s.midSASL = "", "", false, false
-	if p != nil && s.bind == p {
-		s.bind = nil
-		s.changed()
-	}
 }
 
 // bindAnswered takes the directory's answer to a bind.
@@ -159,23 +156,36 @@ func (s *session) bindAnswered(l *link, m message.Message) error {
 	if err != nil {
 		return errDirectory
 	}
+	reply := m.Raw
 	if p.instead != nil {
-		s.unbound(p)
-		return l.toClient(p.instead)
+		reply = p.instead
 	}
-	switch r.Code {
-	case result.Success:
+	// The client has the answer before anything behind the bind goes on.
+	err = l.toClient(reply)
+	switch {
+	case p.instead != nil:
+		s.conclude(p)
+	case r.Code == result.Success:
 		s.bindSucceeded(l, p)
-	case result.SASLBindInProgress:
+	case r.Code == result.SASLBindInProgress:
 		s.mu.Lock()
 		s.midSASL = true
+		s.mu.Unlock()
+		s.conclude(p)
+	default:
+		s.conclude(p)
+	}
+	return err
+}
+
+// conclude lets go on what waits for a bind.
+func (s *session) conclude(p *bind) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bind == p {
 		s.bind = nil
 		s.changed()
-		s.mu.Unlock()
-	default:
-		s.unbound(p)
 	}
-	return l.toClient(m.Raw)
 }
 
 // bindSucceeded notes who the connection is. Where the bind does not tell, the
@@ -183,7 +193,6 @@ func (s *session) bindAnswered(l *link, m message.Message) error {
 // and the caller anonymous to our operations.
 func (s *session) bindSucceeded(l *link, p *bind) {
 	s.mu.Lock()
-	s.midSASL = false
 	s.bound = !p.anonymous
 	switch {
 	case p.layer && (p.auth == message.AuthSASL || p.auth == sicilyResponse):
@@ -195,27 +204,20 @@ func (s *session) bindSucceeded(l *link, p *bind) {
 		// SASL, or a name that is no DN, as Active Directory takes.
 		p.identifying = true
 	}
-	if !p.identifying {
-		s.bind = nil
-		s.changed()
-	}
 	s.mu.Unlock()
 	if !p.identifying {
+		s.conclude(p)
 		return
 	}
 	s.identify(l, func(authzID string) {
 		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.identity = authzID
 		if dn, ok := strings.CutPrefix(authzID, "dn:"); ok {
 			s.bindDN = dn
 		}
-		if authzID == "dn:" {
-			s.identity = ""
+		if authzID != "dn:" {
+			s.identity = authzID
 		}
-		if s.bind == p {
-			s.bind = nil
-			s.changed()
-		}
+		s.mu.Unlock()
+		s.conclude(p)
 	})
 }
