@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/policy"
@@ -75,10 +75,8 @@ func (d *Directory) write(ctx context.Context, s session, fn func(*change) error
 				return result.From(err)
 			}
 			continue
-		case errors.Is(err, bolt.ErrKeyTooLarge), errors.Is(err, bolt.ErrValueTooLarge):
+		case errors.Is(err, bolterrors.ErrKeyTooLarge), errors.Is(err, bolterrors.ErrValueTooLarge):
 			return result.Wrap(err, result.AdminLimitExceeded, "the entry is too large")
-		case errors.Is(err, bolt.ErrDatabaseNotOpen):
-			return result.Wrap(err, result.Unavailable, "the directory is shutting down")
 		case err != nil:
 			return result.From(err)
 		}

@@ -39,6 +39,7 @@ type filter struct {
 	parts        schema.Substrings
 	matchingRule string
 	dnAttributes bool
+	mute         bool // gldap fails on the encoding, which is right
 }
 
 var matchAll = &filter{kind: filterPresent, attribute: "objectClass"}
@@ -278,7 +279,8 @@ func readFilter(r *cursor, depth int) (*filter, error) {
 		}
 		f.value = in.string(0x83)
 		if in.peek() == 0x84 {
-			f.dnAttributes = in.boolean(0x84)
+			// gldap's decoder panics on the boolean, whatever it is.
+			f.dnAttributes, f.mute = in.boolean(0x84), true
 		}
 		if f.matchingRule == "" && f.attribute == "" {
 			return nil, filterError("an extensible match without attribute and rule")
@@ -332,7 +334,7 @@ func (f *filter) speakable() bool {
 	case filterAnd, filterOr, filterNot:
 		return true
 	case filterExtensible:
-		return (f.attribute == "" || ldif.ValidDescription(f.attribute)) &&
+		return !f.mute && (f.attribute == "" || ldif.ValidDescription(f.attribute)) &&
 			(f.matchingRule == "" || ldif.ValidDescription(f.matchingRule) && !strings.EqualFold(f.matchingRule, "dn"))
 	}
 	return ldif.ValidDescription(f.attribute)
@@ -346,13 +348,6 @@ const (
 	isUndefined
 	isTrue
 )
-
-func truthOf(b bool) truth {
-	if b {
-		return isTrue
-	}
-	return isFalse
-}
 
 // A predicate is a filter prepared for many entries.
 type predicate func(key treeKey, e policy.Entry) truth

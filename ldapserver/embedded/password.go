@@ -24,6 +24,10 @@ type passwordChange struct {
 // of the entry is being checked.
 const pending = "{PENDING}"
 
+// maxHistory bounds how many earlier passwords are kept, whatever a policy
+// asks for: a new password is compared with each, at the cost of a hash.
+const maxHistory = 50
+
 // setPasswords applies pc to an entry that is otherwise ready, in place: the
 // policy in force for the entry as it will be is enforced, and userPassword
 // and its operational attributes are set. The entry must have been put.
@@ -64,10 +68,11 @@ func (c *change) setPasswords(k treeKey, e *policy.Entry, pc passwordChange) err
 			return result.New(result.ConstraintViolation, "%s", strings.Join(reasons, " "))
 		}
 	}
+	count := min(p.History, maxHistory)
 	history := historyOf(*e)
-	if p.History > 0 && !skip {
+	if count > 0 && !skip {
 		earlier := append(slices.Clone(pc.old), history...)
-		earlier = earlier[:min(len(earlier), max(p.History, len(pc.old)))]
+		earlier = earlier[:min(len(earlier), max(count, len(pc.old)))]
 		for _, clear := range pc.clear {
 			used, err := c.matching(earlier, clear)
 			if err != nil {
@@ -88,7 +93,7 @@ func (c *change) setPasswords(k treeKey, e *policy.Entry, pc passwordChange) err
 	}
 	set(e, passwordAttr, values...)
 	set(e, "pwdChangedTime", generalizedTime(c.now))
-	c.setHistory(e, p.History, pc.old)
+	c.setHistory(e, count, pc.old)
 	return c.txn.put(k, *e)
 }
 

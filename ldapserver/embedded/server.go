@@ -26,6 +26,7 @@ const (
 	handshakeTimeout = 10 * time.Second
 	operationTimeout = time.Minute
 	restartDelay     = 100 * time.Millisecond
+	startAttempts    = 10
 )
 
 // server supervises a gldap server on a port of the loopback interface.
@@ -47,16 +48,19 @@ type server struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when supervise has returned
 
-	mu    sync.Mutex
-	addr  string
-	run   *gldapRun
-	conns map[net.Conn]struct{} // the raw connections of authenticated clients
+	handlers sync.WaitGroup
+
+	mu      sync.Mutex
+	addr    string
+	runs    []*gldapRun           // the last is the one that accepts
+	conns   map[net.Conn]struct{} // the raw connections of authenticated clients
+	sweepAt int                   // how many conns there may be before the closed ones are dropped
 }
 
 // gldapRun is one life of a gldap server.
 type gldapRun struct {
-	srv      *gldap.Server
-	handlers sync.WaitGroup
+	srv *gldap.Server
+
 	mu       sync.Mutex
 	sessions map[int]session // by connection
 }
@@ -125,9 +129,7 @@ func (s *server) serverTLS() *tls.Config {
 		perConn := base.Clone()
 		perConn.GetConfigForClient = nil
 		perConn.VerifyConnection = func(tls.ConnectionState) error {
-			s.mu.Lock()
-			s.conns[hello.Conn] = struct{}{}
-			s.mu.Unlock()
+			s.track(hello.Conn)
 			if s.ctx.Err() != nil {
 				return s.ctx.Err()
 			}
@@ -136,6 +138,24 @@ func (s *server) serverTLS() *tls.Config {
 		return perConn, nil
 	}
 	return base
+}
+
+// track notes a connection so that stop can close it. gldap does not tell when
+// a connection ends; those that were closed are found now and then by asking
+// them, which keeps the map at twice the number of live ones.
+func (s *server) track(c net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.conns) >= s.sweepAt {
+		for old := range s.conns {
+			// Nobody sets deadlines after the handshake, so none is lost.
+			if errors.Is(old.SetDeadline(time.Time{}), net.ErrClosed) {
+				delete(s.conns, old)
+			}
+		}
+		s.sweepAt = max(64, 2*len(s.conns))
+	}
+	s.conns[c] = struct{}{}
 }
 
 // Dial connects to the directory's gldap server. The connection is anonymous
@@ -149,6 +169,10 @@ func (s *server) dial(ctx context.Context) (net.Conn, error) {
 	if s.ctx.Err() != nil {
 		return nil, net.ErrClosed
 	}
+	return s.dialAddr(ctx, addr)
+}
+
+func (s *server) dialAddr(ctx context.Context, addr string) (net.Conn, error) {
 	dialer := tls.Dialer{Config: &tls.Config{
 		MinVersion:   tls.VersionTLS13,
 		ServerName:   serverName,
@@ -158,8 +182,17 @@ func (s *server) dial(ctx context.Context) (net.Conn, error) {
 	return dialer.DialContext(ctx, "tcp", addr)
 }
 
-// start begins a gldap server and waits until it listens.
+// start begins a gldap server and waits until it accepts connections.
 func (s *server) start() (stopped <-chan error, err error) {
+	for range startAttempts {
+		if stopped, err = s.startOnce(); err == nil {
+			return stopped, nil
+		}
+	}
+	return nil, err
+}
+
+func (s *server) startOnce() (<-chan error, error) {
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -191,17 +224,34 @@ func (s *server) start() (stopped <-chan error, err error) {
 		}()
 		end <- run.srv.Run(addr, gldap.WithTLSConfig(s.serverTLS()))
 	}()
-	for !run.srv.Ready() {
+	// gldap is Ready a moment before it listens, and also when it cannot.
+	for {
 		select {
 		case err := <-end:
 			return nil, fmt.Errorf("embedded: starting gldap: %w", err)
+		case <-s.ctx.Done():
+			return nil, errors.Join(s.ctx.Err(), run.srv.Stop())
 		case <-time.After(100 * time.Microsecond):
+		}
+		if run.srv.Ready() && s.listening(addr) {
+			break
 		}
 	}
 	s.mu.Lock()
-	s.addr, s.run = addr, run
+	s.addr, s.runs = addr, append(s.runs, run)
 	s.mu.Unlock()
 	return end, nil
+}
+
+// listening reports whether it is our own gldap that answers at addr.
+func (s *server) listening(addr string) bool {
+	ctx, cancel := context.WithTimeout(s.ctx, handshakeTimeout)
+	defer cancel()
+	c, err := s.dialAddr(ctx, addr)
+	if err != nil {
+		return false
+	}
+	return c.Close() == nil
 }
 
 // freeAddr finds a port: gldap takes an address and does not tell which port
@@ -251,13 +301,15 @@ func (s *server) stop() {
 	s.cancel()
 	<-s.done
 	s.mu.Lock()
-	run := s.run
+	runs := s.runs
 	s.mu.Unlock()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := run.srv.Stop(); err != nil {
-			s.d.log.Error("stopping the embedded directory's server", "err", err)
+		for _, run := range runs {
+			if err := run.srv.Stop(); err != nil {
+				s.d.log.Error("stopping the embedded directory's server", "err", err)
+			}
 		}
 	}()
 	// A connection may become known while Stop waits for it.
@@ -269,7 +321,7 @@ func (s *server) stop() {
 		s.mu.Unlock()
 		select {
 		case <-ended:
-			run.handlers.Wait()
+			s.handlers.Wait()
 			return
 		case <-time.After(5 * time.Millisecond):
 		}
@@ -301,12 +353,12 @@ func (s *server) routes(run *gldapRun) (*gldap.Mux, error) {
 	}
 	h := handlers{s.d, run}
 	return mux, errors.Join(
-		mux.Bind(s.handle(run, gldap.ApplicationBindResponse, h.bind)),
-		mux.Search(s.handle(run, gldap.ApplicationSearchResultDone, h.search)),
-		mux.Add(s.handle(run, gldap.ApplicationAddResponse, h.add)),
-		mux.Modify(s.handle(run, gldap.ApplicationModifyResponse, h.modify)),
-		mux.Delete(s.handle(run, gldap.ApplicationDelResponse, h.remove)),
-		mux.DefaultRoute(s.handle(run, gldap.ApplicationExtendedResponse, h.other)),
+		mux.Bind(s.handle(gldap.ApplicationBindResponse, h.bind)),
+		mux.Search(s.handle(gldap.ApplicationSearchResultDone, h.search)),
+		mux.Add(s.handle(gldap.ApplicationAddResponse, h.add)),
+		mux.Modify(s.handle(gldap.ApplicationModifyResponse, h.modify)),
+		mux.Delete(s.handle(gldap.ApplicationDelResponse, h.remove)),
+		mux.DefaultRoute(s.handle(gldap.ApplicationExtendedResponse, h.other)),
 	)
 }
 
@@ -317,10 +369,10 @@ type handler func(ctx context.Context, w *gldap.ResponseWriter, r *gldap.Request
 // handle makes a gldap handler of h: bounded in time, its errors written as
 // results, its panics as other(80). gldap runs handlers in goroutines where a
 // panic would end the process.
-func (s *server) handle(run *gldapRun, response int, h handler) gldap.HandlerFunc {
+func (s *server) handle(response int, h handler) gldap.HandlerFunc {
 	return func(w *gldap.ResponseWriter, r *gldap.Request) {
-		run.handlers.Add(1)
-		defer run.handlers.Done()
+		s.handlers.Add(1)
+		defer s.handlers.Done()
 		ctx, cancel := context.WithTimeout(s.ctx, operationTimeout)
 		defer cancel()
 		err := s.recovered(ctx, h, w, r)

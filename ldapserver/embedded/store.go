@@ -9,7 +9,9 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/policy"
 )
 
@@ -20,11 +22,11 @@ var (
 	entriesBucket = []byte("entries") // treeKey: entry
 	metaBucket    = []byte("meta")
 
-	formatKey  = []byte("format")
-	adminKey   = []byte("admin") // DN of the administrator
-	formatNow  = []byte("1")
-	errFormat  = errors.New("embedded: the store was written by a newer version")
-	lockTimout = 2 * time.Second
+	formatKey   = []byte("format")
+	adminKey    = []byte("admin") // DN of the administrator
+	formatNow   = []byte("1")
+	errFormat   = errors.New("embedded: the store was written by a newer version")
+	lockTimeout = 2 * time.Second
 )
 
 // store is a bbolt database of entries. Each commit is on disk before it
@@ -38,8 +40,8 @@ func openStore(dir string) (*store, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, storeFile)
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimout, FreelistType: bolt.FreelistMapType})
-	if errors.Is(err, bolt.ErrTimeout) {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType})
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("embedded: %s is in use by another process", path)
 	}
 	if err != nil {
@@ -51,18 +53,27 @@ func openStore(dir string) (*store, error) {
 func (s *store) close() error { return s.db.Close() }
 
 func (s *store) view(fn func(*txn) error) error {
-	return s.db.View(func(tx *bolt.Tx) error {
+	return closed(s.db.View(func(tx *bolt.Tx) error {
 		t := &txn{entries: tx.Bucket(entriesBucket), meta: tx.Bucket(metaBucket)}
 		if t.entries == nil || t.meta == nil {
 			return errCorrupt
 		}
 		return fn(t)
-	})
+	}))
+}
+
+// closed makes of the error of a store that is closed what a client is to
+// see.
+func closed(err error) error {
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		return result.Wrap(err, result.Unavailable, "the directory is shutting down")
+	}
+	return err
 }
 
 // update runs fn and commits what it did, unless it fails.
 func (s *store) update(fn func(*txn) error) error {
-	return s.db.Update(func(tx *bolt.Tx) error {
+	return closed(s.db.Update(func(tx *bolt.Tx) error {
 		entries, err := tx.CreateBucketIfNotExists(entriesBucket)
 		if err != nil {
 			return err
@@ -72,7 +83,7 @@ func (s *store) update(fn func(*txn) error) error {
 			return err
 		}
 		return fn(&txn{entries: entries, meta: meta})
-	})
+	}))
 }
 
 // initialized reports whether the store holds a directory.
