@@ -3,7 +3,6 @@ package generate
 import (
 	"math"
 	"math/big"
-	"math/bits"
 )
 
 // A lattice is a layered graph whose paths, from its root to an end, stand
@@ -190,5 +189,3 @@ func log2(n *big.Int) float64 {
 	}
 	return math.Log2(float64(n.Uint64()))
 }
-
-func popcount(u uint64) int { return bits.OnesCount64(u) }
