@@ -96,13 +96,16 @@ func (s *session) handleBind(m message.Message) verdict {
 func (s *session) refuseBind(m message.Message, p *bind) verdict {
 	l := s.link.Load()
 	if l == nil {
+		clear(m.Raw) // it may hold a password
 		s.out.open()
 		s.out.buf = append(s.out.buf, p.instead...)
 		s.out.close(false)
 		return done
 	}
 	// An anonymous bind: version 3, no name, no password.
-	s.sendBind(l, p, message.AppendMessage(nil, m.ID, message.BindRequest, []byte{0x02, 1, 3, 0x04, 0, message.AuthSimple, 0}, nil))
+	id := m.ID
+	clear(m.Raw)
+	s.sendBind(l, p, message.AppendMessage(nil, id, message.BindRequest, []byte{0x02, 1, 3, 0x04, 0, message.AuthSimple, 0}, nil))
 	return done
 }
 

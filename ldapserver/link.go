@@ -83,17 +83,15 @@ func (l *link) append(raw []byte) {
 	l.out.close(false)
 }
 
-var errDirectory = errors.New("the directory sent what is no LDAPMessage")
+var (
+	errDirectory = errors.New("the directory sent what is no LDAPMessage")
+	errPanic     = errors.New("panic")
+)
 
 // pump passes the directory's messages on until the connection ends.
 func (l *link) pump() {
 	s := l.session
-	var err error
-	for err == nil {
-		if err = l.in.Fill(); err == nil {
-			err = l.forward()
-		}
-	}
+	err := l.run()
 	s.fail(result.New(result.Unavailable, "the directory closed the connection"))
 	if s.ctx.Err() == nil && !errors.Is(err, errEnded) {
 		if !errors.Is(err, io.EOF) {
@@ -107,6 +105,22 @@ func (l *link) pump() {
 	}
 	_ = l.conn.Close()
 	l.out.fail(net.ErrClosed)
+}
+
+// run forwards until there is an error.
+func (l *link) run() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.session.panicked("relay", p)
+			err = errPanic
+		}
+	}()
+	for err == nil {
+		if err = l.in.Fill(); err == nil {
+			err = l.forward()
+		}
+	}
+	return err
 }
 
 // forward sends on what is buffered: whole messages in as few writes as

@@ -28,8 +28,10 @@ type writer struct {
 	array  *[bufferSize]byte // what buf began as
 	buf    []byte            // to be written
 	secret bool              // buf holds what must be wiped
-	busy   bool              // one goroutine writes to conn
 	err    error
+
+	busy     bool      // one goroutine writes to conn; what follows is its own
+	deadline time.Time // that conn's writes have
 }
 
 func newWriter(conn net.Conn, pool *sync.Pool, timeout time.Duration) *writer {
@@ -114,7 +116,11 @@ func (w *writer) write(p []byte) error {
 		chunk := p[:min(len(p), 64<<10)]
 		p = p[len(chunk):]
 		if w.timeout > 0 {
-			_ = w.conn.SetWriteDeadline(time.Now().Add(w.timeout))
+			// Moving a deadline costs; a little early will do.
+			if now := time.Now(); w.deadline.Sub(now) < w.timeout*7/8 {
+				w.deadline = now.Add(w.timeout)
+				_ = w.conn.SetWriteDeadline(w.deadline)
+			}
 		}
 		if _, err := w.conn.Write(chunk); err != nil {
 			_ = w.conn.Close()
@@ -164,7 +170,9 @@ func (w *writer) acquire() {
 // release ends what acquire began, with conn as the connection from now on.
 func (w *writer) release(conn net.Conn) {
 	w.mu.Lock()
-	w.conn = conn
+	if conn != w.conn {
+		w.conn, w.deadline = conn, time.Time{}
+	}
 	w.busy = false
 	w.idle.Broadcast()
 	w.flushLocked()
