@@ -24,10 +24,9 @@ const (
 
 // Config tunes the dialect. The zero Config is ready to use.
 type Config struct {
-	// Words are words that the server's cracklib dictionary is taken to
-	// hold, for policies with passwordDictCheck. Nil means that
-	// only the form of a password is checked: a suggestion is random enough
-	// to meet no word, a person's own choice is not.
+	// Words are the words of the server's cracklib dictionary, for policies
+	// with passwordDictCheck. With nil, passwords under such a policy have
+	// 24 characters, which no word survives by chance.
 	Words *rule.Words
 }
 

@@ -21,6 +21,9 @@ var schemes = []string{
 	"GOST_YESCRYPT", "NS-MTA-MD5", "CLEAR", "AES",
 }
 
+// lengthWithoutWords is what takes the place of an unknown dictionary.
+const lengthWithoutWords = 24
+
 // Load implements policy.Dialect.
 func (d *Dialect) Load(ctx context.Context, dir policy.Directory, ref string) (*policy.Policy, error) {
 	global, err := readGlobal(ctx, dir)
@@ -116,6 +119,11 @@ func (b *builder) syntax(cfg Config, inherit, globalWordsOnly bool) {
 	}
 
 	flags("passwordDictCheck", rule.Cracklib{Words: cfg.Words})
+	if cfg.Words == nil {
+		// At this length a random password is no word, whatever is taken
+		// off it and undone in it: the chance is below one in a billion.
+		flags("passwordDictCheck", rule.Length{Min: lengthWithoutWords})
+	}
 	flags("passwordPalindrome", rule.Palindrome{})
 	b.badWords(globalWordsOnly)
 	numbers("passwordMaxSequence", func(n int) rule.Rule { return rule.Sequence{Max: n} })

@@ -17,9 +17,9 @@ import (
 
 // Config tunes the dialect. The zero Config is ready to use.
 type Config struct {
-	// Words are words that libpwquality's dictionary is taken to hold, for
-	// policies with ipaPwdDictCheck. Nil means that only the form of a
-	// password is checked.
+	// Words are the words of libpwquality's dictionary, for policies with
+	// ipaPwdDictCheck. With nil, passwords under such a policy have 24
+	// characters, which no word survives by chance.
 	Words *rule.Words
 }
 
@@ -279,6 +279,9 @@ func (b *builder) build(cfg Config) {
 	}
 	if words {
 		b.demand(rule.Cracklib{Words: cfg.Words}, "ipaPwdDictCheck")
+		if cfg.Words == nil {
+			b.demand(rule.Length{Min: 24}, "ipaPwdDictCheck")
+		}
 	}
 	if user {
 		b.demand(rule.UserCheck{}, "ipaPwdUserCheck")
