@@ -37,10 +37,10 @@ func newComposition(p *problem, length, maxEdges int) (c *composition, ok bool) 
 	c.weigh = func(node int32, label uint32) *big.Int {
 		at := c.at[node]
 		k := int(label >> 1)
-		n, k2 := c.slots(int(at.layer), int(at.r), k, at.taken, label&1 != 0)
+		n, less := c.slots(int(at.layer), int(at.r), at.taken, label&1 != 0)
 		w := big.NewInt(int64(c.p.atoms[c.order[at.layer]].size()))
 		w.Exp(w, big.NewInt(int64(k)), nil)
-		return w.Mul(w, new(big.Int).Binomial(int64(n), int64(k2)))
+		return w.Mul(w, new(big.Int).Binomial(int64(n), int64(k-less)))
 	}
 	c.seal(total, latticeSlack)
 	for _, a := range c.order {
@@ -112,11 +112,9 @@ func (c *composition) expand(maxEdges int) (levels []level, ok bool) {
 					continue
 				}
 				for way := range ways {
-					for k := range r + 1 {
+					n, less := c.slots(layer, r, v.taken(), way == 1)
+					for k := less; k <= min(r, n+less); k++ {
 						if lastLayer && k != r {
-							continue
-						}
-						if n, k2 := c.slots(layer, r, k, v.taken(), way == 1); k2 < 0 || k2 > n {
 							continue
 						}
 						to := here.next[i][way*span+min(k, span-1)]
@@ -160,23 +158,15 @@ func (c *composition) evaluate(levels []level) xfloat {
 				shares, to, label = shares[:0], to[:0], label[:0]
 				var sum xfloat
 				for way := range len(here.next[i]) / span {
-					weight := xOf(1) // size^k * (n over k2)
-					started := false
-					for k := range r + 1 {
-						n, k2 := c.slots(layer, r, k, v.taken(), way == 1)
-						if k2 < 0 {
-							weight = weight.scale(size)
-							continue
+					n, less := c.slots(layer, r, v.taken(), way == 1)
+					weight := xOf(1) // size^k * (n over k-less)
+					if less > 0 {
+						weight = xOf(size)
+					}
+					for k := less; k <= min(r, n+less); k++ {
+						if j := k - less; j > 0 {
+							weight = weight.scale(size * float64(n-j+1) / float64(j))
 						}
-						if k2 > n {
-							break
-						}
-						if started {
-							weight = weight.scale(size * float64(n-k2+1) / float64(k2))
-						} else if k2 > 0 {
-							weight = weight.scale(size)
-						}
-						started = true
 						if lastLayer && k != r {
 							continue
 						}

@@ -246,32 +246,31 @@ func (c *counting) step(next, v profile, layer, k int, takeLast bool) bool {
 	return true
 }
 
-// slots returns in how many ways the places for k characters of a layer can
-// be chosen, as n over k2, where r places are left. takeLast says whether one
-// of the characters shall be the last of the string.
-func (c *counting) slots(layer, r, k int, taken, takeLast bool) (n, k2 int) {
+// slots returns n and less such that the places for k characters of a layer
+// can be chosen in n over k-less ways, where r places are left. takeLast says
+// whether one of the characters shall be the last of the string.
+func (c *counting) slots(layer, r int, taken, takeLast bool) (n, less int) {
 	bothEnds := c.p.notFirst && c.p.notLast && c.length > 1
 	switch c.stage[layer] {
 	case barredBoth:
-		if c.length == 1 {
-			return r - 1, k
+		if c.length > 1 {
+			return r - 2, 0
 		}
-		return r - 2, k
 	case barredFirst:
 		switch {
 		case takeLast:
-			return r - 2, k - 1
+			return r - 2, 1
 		case bothEnds && !taken:
-			return r - 2, k
+			return r - 2, 0
 		}
-		return r - 1, k
 	case barredLast:
 		if taken {
-			return r, k
+			return r, 0
 		}
-		return r - 1, k
+	default:
+		return r, 0
 	}
-	return r, k
+	return r - 1, 0
 }
 
 // mayTakeLast reports whether a character of a layer may be the last of the

@@ -73,7 +73,7 @@ func (l *lattice) addNode(shares []xfloat, sum xfloat, to []int32, label []uint3
 		}
 		// Never 0: an edge that cannot be picked would lose its strings.
 		// Rounded up, so that K bounds the edges that are narrow.
-		l.high = append(l.high, uint64(math.Ldexp(min(p, 0.5), 64))+1)
+		l.high = append(l.high, uint64(min(p, 0.5)*0x1p64)+1)
 		l.to = append(l.to, to[i])
 		l.label = append(l.label, label[i])
 	}

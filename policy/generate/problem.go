@@ -19,10 +19,12 @@ type problem struct {
 	lanes            []uint64
 	laneMin, laneMax uint64
 
-	runs     []run
-	repeats  []repeat
-	sequence int // the most characters of a sequence, 0 for no bound
-	uniques  []unique
+	runs      []run
+	runGroups []runGroup // the runs by their maximum
+	runsOf    []uint64   // of each character: bit set of the runs that it is in
+	repeats   []repeat
+	sequence  int // the most characters of a sequence, 0 for no bound
+	uniques   []unique
 
 	notFirst, notLast bool // whether any atom is barred there
 
@@ -54,6 +56,11 @@ type threshold struct{ choice, min int }
 type run struct {
 	set Set
 	max int
+}
+
+type runGroup struct {
+	max  int
+	runs uint64
 }
 
 type repeat struct {
@@ -120,6 +127,7 @@ func takeApart(s Shape) (*problem, error) {
 		return nil, complexity("the sets overlap in %d ways, %d is the most", len(p.atoms), maxAtoms)
 	}
 	p.setLanes()
+	p.groupRuns()
 	if len(p.need) > maxChoices {
 		return nil, complexity("%d choices, %d is the most", len(p.need), maxChoices)
 	}
@@ -234,6 +242,21 @@ func (p *problem) addRun(set Set, most int) {
 		}
 	}
 	p.runs = append(p.runs, run{set, most})
+}
+
+func (p *problem) groupRuns() {
+	for i, r := range p.runs {
+		g := slices.IndexFunc(p.runGroups, func(g runGroup) bool { return g.max == r.max })
+		if g < 0 {
+			g = len(p.runGroups)
+			p.runGroups = append(p.runGroups, runGroup{max: r.max})
+		}
+		p.runGroups[g].runs |= 1 << i
+	}
+	p.runsOf = make([]uint64, len(p.chars))
+	for i := range p.runsOf {
+		p.runsOf[i] = p.atoms[p.of[i]].runs
+	}
 }
 
 // divide numbers the characters by atoms.
@@ -381,13 +404,15 @@ func (p *problem) window() int {
 
 // inOrder reports whether s keeps the constraints on neighbours.
 func (p *problem) inOrder(s []uint32) bool {
-	for i := range p.runs {
-		n, most := 0, p.runs[i].max
-		for _, c := range s {
-			if p.atoms[p.of[c]].runs>>i&1 == 0 {
-				n = 0
-			} else if n++; n > most {
-				return false
+	for _, g := range p.runGroups {
+		for i := g.max; i < len(s); i++ {
+			// The sets that hold each of the characters from i - max to i.
+			in := g.runs & p.runsOf[s[i]]
+			for j := i - 1; in != 0; j-- {
+				if j < i-g.max {
+					return false
+				}
+				in &= p.runsOf[s[j]]
 			}
 		}
 	}

@@ -59,14 +59,15 @@ func (x xfloat) add(y xfloat) xfloat {
 // over returns x/y as a float64, which may underflow.
 func (x xfloat) over(y xfloat) float64 {
 	q := x.m / y.m
-	switch d := x.e - y.e; {
-	case x.m == 0 || d < -2:
-		return 0
-	case d == 0:
+	switch x.e - y.e {
+	case 0:
 		return q
-	default:
-		return math.Ldexp(q, d*xBase)
+	case -1:
+		return q * 0x1p-512
+	case 1:
+		return q * 0x1p512
 	}
+	return math.Ldexp(q, (x.e-y.e)*xBase)
 }
 
 // log2 returns the binary logarithm, -Inf for 0.
