@@ -138,3 +138,14 @@ func inUse() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapInuse + m.StackInuse
 }
+
+// BenchmarkSee is an operation of ours that asks the directory once.
+func BenchmarkSee(b *testing.B) {
+	dn := []byte(slapd.UserDN(7))
+	for _, s := range shapes {
+		b.Run(fmt.Sprintf("%dx%d", s.conns, s.pipe), func(b *testing.B) {
+			_, addr := start(b, Config{Extended: ops(nil)})
+			load(b, addr, slapd.Reader, s.conns, s.pipe, func(id int32) []byte { return ext(id, seeOID, dn) })
+		})
+	}
+}
