@@ -30,7 +30,8 @@ type Config struct {
 	CheckModule map[string]string
 
 	// Words are the words that the dictionary of cracklib is taken to hold,
-	// for ppm's useCracklib. With nil, only the form of a password is
+	// for ppm's useCracklib, as cracklib-format writes them: in lower case,
+	// letters and digits alone. With nil, only the form of a password is
 	// checked.
 	Words *rule.Words
 }
