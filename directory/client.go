@@ -89,7 +89,15 @@ type Client struct {
 	busy    chan struct{} // one token for each request under way
 	closed  chan struct{}
 	close   sync.Once
+
+	mu      sync.Mutex
+	refusal *result.Error // how the service account was refused
+	until   time.Time     // when it may try again
 }
+
+// refusalTime is how long a refused service account does not try again: each
+// try could count towards a lockout.
+const refusalTime = 10 * time.Second
 
 // New returns a Client. Its only errors are about the configuration.
 func New(cfg Config) (*Client, error) {
@@ -255,6 +263,15 @@ func (c *Client) acquire(ctx context.Context) (*pooled, error) {
 // connect opens a connection bound as the service account. A server that
 // refuses the account is as good as down: another one may know it.
 func (c *Client) connect(ctx context.Context) (*pooled, error) {
+	c.mu.Lock()
+	refusal := c.refusal
+	if time.Now().After(c.until) {
+		refusal = nil
+	}
+	c.mu.Unlock()
+	if refusal != nil {
+		return nil, refusal
+	}
 	var conn *pooled
 	err := c.eachServer(ctx, func(ctx context.Context, s *server) error {
 		raw, err := s.dial(ctx)
@@ -267,7 +284,8 @@ func (c *Client) connect(ctx context.Context) (*pooled, error) {
 				go l.Close()
 				var answer *ldap.Error
 				if errors.As(err, &answer) && !broken(err) {
-					return result.Wrap(err, result.Unavailable, "the directory refuses the service account %q (%s)", c.cfg.BindDN, result.Code(answer.ResultCode))
+					refusal = result.Wrap(err, result.Unavailable, "the directory refuses the service account %q (%s)", c.cfg.BindDN, result.Code(answer.ResultCode))
+					return refusal
 				}
 				return err
 			}
@@ -275,5 +293,11 @@ func (c *Client) connect(ctx context.Context) (*pooled, error) {
 		conn = &pooled{l, s}
 		return nil
 	})
+	if err != nil && refusal != nil {
+		c.mu.Lock()
+		c.refusal, c.until = refusal, time.Now().Add(refusalTime)
+		c.mu.Unlock()
+		return nil, refusal
+	}
 	return conn, err
 }

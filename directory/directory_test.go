@@ -206,14 +206,24 @@ func TestNextURL(t *testing.T) {
 
 func TestServiceAccountRefused(t *testing.T) {
 	s := slapd(t)
-	cfg := reader(s)
+	p := newProxy(t, s.URL)
+	cfg := reader(s, p.url)
 	cfg.BindPassword = []byte("not-the-Password")
-	_, err := newClient(t, cfg).Search(t.Context(), policy.Query{Base: s.Suffix})
+	c := newClient(t, cfg)
+	_, err := c.Search(t.Context(), policy.Query{Base: s.Suffix})
 	if !result.Is(err, result.Unavailable) || !strings.Contains(err.Error(), s.Reader.DN) || !strings.Contains(err.Error(), "invalidCredentials") {
 		t.Errorf("error %v", err)
 	}
 	if strings.Contains(fmt.Sprintf("%#v", err), "not-the-Password") {
 		t.Error("the password is in the error")
+	}
+	for range 5 {
+		if _, err := c.Search(t.Context(), policy.Query{Base: s.Suffix}); !result.Is(err, result.Unavailable) {
+			t.Errorf("error %v", err)
+		}
+	}
+	if n := p.accepted.Load(); n != 1 {
+		t.Errorf("%d binds with the wrong password: the account could be locked", n)
 	}
 }
 

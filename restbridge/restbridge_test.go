@@ -507,8 +507,12 @@ func TestResponseBufferNeverGrows(t *testing.T) {
 	}
 }
 
-func TestServeAndShutdown(t *testing.T) {
-	s, err := New(Config{Generate: &operation{answer: returns("", extop.GeneratedPassword{Password: password("x")})}, Authenticate: &people{}})
+// serve serves a Server until the test ends, and returns its URL.
+func serve(t *testing.T, cfg Config) string {
+	t.Helper()
+	cfg.Generate = &operation{answer: returns("", extop.GeneratedPassword{Password: password("x")})}
+	cfg.Authenticate = &people{}
+	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -516,23 +520,89 @@ func TestServeAndShutdown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	run, url := s.Serve, "http://"+l.Addr().String()
+	if cfg.TLSConfig != nil {
+		run, url = s.ServeTLS, "https://"+l.Addr().String()
+	}
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(l) }()
-	res, err := http.Post("http://"+l.Addr().String()+path, "application/json", strings.NewReader(`{}`))
-	if err != nil || res.StatusCode != 401 {
-		t.Fatal(res, err)
+	go func() { done <- run(l) }()
+	t.Cleanup(func() {
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return url
+}
+
+func post(t *testing.T, client *http.Client, url string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", url+path, strings.NewReader(`{}`))
+	if err != nil {
+		t.Fatal(err)
 	}
-	res.Body.Close()
-	http.DefaultClient.CloseIdleConnections()
-	if err := s.Shutdown(t.Context()); err != nil {
-		t.Error(err)
+	req.SetBasicAuth("jo", "s3cret:Pw")
+	req.Header.Set("Content-Type", "application/json")
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-		t.Errorf("Serve: %v", err)
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || res.StatusCode != 200 {
+		t.Errorf("status %d: %s (%v)", res.StatusCode, body, err)
 	}
+}
+
+func TestServe(t *testing.T) {
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	post(t, client, serve(t, Config{}))
 	if _, err := New(Config{}); err == nil {
 		t.Error("an empty Config was accepted")
 	}
+}
+
+func TestServeTLS(t *testing.T) {
+	lender := httptest.NewTLSServer(http.NotFoundHandler()) // of a certificate
+	defer lender.Close()
+	client := lender.Client()
+	defer client.CloseIdleConnections()
+	post(t, client, serve(t, Config{TLSConfig: &tls.Config{Certificates: lender.TLS.Certificates}}))
+
+	s, err := New(Config{Generate: &operation{}, Authenticate: &people{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ServeTLS(nil); err == nil {
+		t.Error("TLS was served without a certificate")
+	}
+}
+
+// A connection above the maximum waits until another one ends.
+func TestMaxConnections(t *testing.T) {
+	url := serve(t, Config{MaxConnections: 1})
+	idle, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	ended := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		post(t, client, url)
+		select {
+		case <-ended:
+		default:
+			t.Error("a second connection was served beside the first")
+		}
+	})
+	time.Sleep(50 * time.Millisecond) // time in which it could go wrong
+	close(ended)
+	idle.Close()
+	wg.Wait()
 }
 
 func TestIsProtected(t *testing.T) {

@@ -2,6 +2,7 @@ package restbridge
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -25,6 +26,9 @@ type Config struct {
 	// Authenticate tells who asks. Required.
 	Authenticate Authenticator
 
+	// TLSConfig is for ServeTLS. Without it, that returns an error.
+	TLSConfig *tls.Config
+
 	// Timeout bounds the handling of a request whose body has arrived. 0
 	// means 15 seconds.
 	Timeout time.Duration
@@ -32,6 +36,10 @@ type Config struct {
 	// MaxRequests bounds the requests under way. Further ones are answered
 	// 503. 0 means 256.
 	MaxRequests int
+
+	// MaxConnections bounds the connections of each listener. Further ones
+	// wait to be accepted. 0 means 1024.
+	MaxConnections int
 
 	// MaxBody bounds the octets of a request body. 0 means 64 KiB.
 	MaxBody int64
@@ -46,6 +54,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxRequests <= 0 {
 		c.MaxRequests = 256
+	}
+	if c.MaxConnections <= 0 {
+		c.MaxConnections = 1024
 	}
 	if c.MaxBody <= 0 {
 		c.MaxBody = 64 << 10
@@ -74,6 +85,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, mux: http.NewServeMux(), busy: make(chan struct{}, cfg.MaxRequests)}
 	s.http = http.Server{
 		Handler:           s,
+		TLSConfig:         cfg.TLSConfig,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       20 * time.Second,
 		WriteTimeout:      20*time.Second + cfg.Timeout,
@@ -88,10 +100,19 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Serve answers the connections of l until Shutdown, and then returns
-// http.ErrServerClosed. A listener of TLS connections makes callers
-// protected.
-func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
+// Serve answers HTTP on the connections of l until Shutdown, and then returns
+// http.ErrServerClosed.
+func (s *Server) Serve(l net.Listener) error {
+	return s.http.Serve(limit(l, s.cfg.MaxConnections))
+}
+
+// ServeTLS is Serve for HTTPS.
+func (s *Server) ServeTLS(l net.Listener) error {
+	if s.cfg.TLSConfig == nil {
+		return errors.New("restbridge: ServeTLS without Config.TLSConfig")
+	}
+	return s.http.ServeTLS(limit(l, s.cfg.MaxConnections), "", "")
+}
 
 // Shutdown stops serving as http.Server.Shutdown does; once ctx ends, it
 // closes the connections that are left.

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-ldap/ldap/v3"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ldapsuggest/ldapsuggest/policy"
@@ -205,6 +206,11 @@ func (c *config) check() error {
 			if _, err := dn.Parse(s); err != nil {
 				return fmt.Errorf("directory.defaultPolicy: %q is no DN", s)
 			}
+		}
+	}
+	if f := c.REST.UserFilter; f != "" {
+		if _, err := ldap.CompileFilter(strings.ReplaceAll(f, "{username}", "x")); err != nil {
+			return fmt.Errorf("rest.userFilter: %q is no filter", f)
 		}
 	}
 	if _, err := c.logHandler(io.Discard); err != nil {

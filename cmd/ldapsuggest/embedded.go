@@ -12,6 +12,8 @@ import (
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/embedded"
+	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/policy/dn"
 )
 
 const exportUsage = `Usage: ldapsuggest export [--data DIR] [FILE]
@@ -65,6 +67,12 @@ func (p *program) openEmbedded(ctx context.Context, c *config, log *slog.Logger)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.Join(err, client.Close(), d.Close())
 	}
+	users, err := d.Search(ctx, policy.Query{
+		Base: parentOf(d.AdminDN), Scope: policy.WholeSubtree, Filter: "(ds-pwp-password-policy-dn=*)", Attributes: []string{"1.1"},
+	})
+	if err == nil && len(users) > 0 {
+		admin.example = users[0].DN
+	}
 	return &backend{
 		client:     client,
 		reads:      d,
@@ -78,6 +86,15 @@ func (p *program) openEmbedded(ctx context.Context, c *config, log *slog.Logger)
 			}
 		},
 	}, nil
+}
+
+// parentOf returns the DN of an entry's superior.
+func parentOf(name string) string {
+	d, err := dn.Parse(name)
+	if err != nil {
+		return ""
+	}
+	return d.Parent().String()
 }
 
 // export opens the store itself, so that what it writes is one state.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -156,6 +155,7 @@ type backend struct {
 type administrator struct {
 	dn           string
 	passwordFile string // empty if the password came from the environment
+	example      string // DN of a user with a policy of its own, if there is one
 }
 
 // openBackend connects to the configured directory, or opens the embedded
@@ -222,7 +222,6 @@ type frontend struct {
 type door struct {
 	name, addr string
 	scheme     string
-	tls        *tls.Config // for a listener that yields TLS connections
 	serve      func(net.Listener) error
 	closed     error // what serve returns after a shutdown
 	listener   net.Listener
@@ -267,7 +266,7 @@ func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) 
 	if err != nil {
 		return nil, err
 	}
-	if f.rest, err = restbridge.New(restbridge.Config{Generate: generate, Authenticate: users, Log: log}); err != nil {
+	if f.rest, err = restbridge.New(restbridge.Config{Generate: generate, Authenticate: users, TLSConfig: tlsConfig, Log: log}); err != nil {
 		return nil, err
 	}
 	if c.Listen.LDAP != "" {
@@ -280,7 +279,7 @@ func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) 
 		d := &door{name: "listen.rest", scheme: "http", serve: f.rest.Serve, closed: http.ErrServerClosed}
 		var secure bool
 		if d.addr, secure = restAddress(c.Listen.REST); secure {
-			d.scheme, d.tls = "https", tlsConfig
+			d.scheme, d.serve = "https", f.rest.ServeTLS
 		}
 		f.doors = append(f.doors, d)
 	}
@@ -299,9 +298,6 @@ func (f *frontend) listen() error {
 				}
 			}
 			return &hinted{fmt.Errorf("%s: %w", d.name, err), "--ldap, --ldaps and --rest take other addresses, such as 127.0.0.1:2389"}
-		}
-		if d.tls != nil {
-			l = tls.NewListener(l, d.tls)
 		}
 		d.listener = l
 	}
@@ -405,7 +401,11 @@ func (p *program) greet(c *config, back *backend, f *frontend) {
 	file := shellQuote(back.admin.passwordFile)
 	fmt.Fprintln(out, "\nTry, in another terminal:")
 	if u := f.url("ldap"); u != "" {
-		fmt.Fprintf(out, "  %s suggest -H %s -D %s -y %s -n 3\n", shellQuote(exe), u, shellQuote(back.admin.dn), file)
+		target := ""
+		if back.admin.example != "" {
+			target = " --target " + shellQuote(back.admin.example)
+		}
+		fmt.Fprintf(out, "  %s suggest -H %s -D %s -y %s%s -n 3\n", shellQuote(exe), u, shellQuote(back.admin.dn), file, target)
 		fmt.Fprintf(out, "  ldapsearch -x -LLL -H %s -D %s -y %s -b cn=config '(objectClass=ds-cfg-password-policy)' cn\n", u, shellQuote(back.admin.dn), file)
 	}
 	for _, scheme := range []string{"http", "https"} {
