@@ -39,8 +39,9 @@ type Config struct {
 
 	// PassSecurityLayers lets SASL mechanisms through that may install a
 	// security layer, such as GSSAPI. The server cannot look into such a
-	// layer: once the bind has succeeded it passes octets on blindly, and
-	// answers nothing itself on that connection. Without it such binds are
+	// layer: once the bind has succeeded it passes octets on blindly, answers
+	// nothing itself on that connection, and closes it at once on Shutdown.
+	// Without it such binds are
 	// refused with authMethodNotSupported(7), and the mechanisms are left
 	// out of the root DSE's supportedSASLMechanisms.
 	PassSecurityLayers bool
@@ -86,7 +87,8 @@ type Observer interface {
 	// of its protocolOp; message.OpName has its name.
 	Relayed(op byte)
 
-	// Answered is called when an extended operation of ours has ended.
+	// Answered is called when an extended operation of ours has ended, or
+	// was refused at once, with how long that took.
 	Answered(oid string, code result.Code, took time.Duration)
 
 	// Panicked is called when an operation of ours panicked.

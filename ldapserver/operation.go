@@ -46,14 +46,18 @@ func (s *session) serveExtended(m message.Message, x *extended, value []byte) ve
 	s.mu.Lock()
 	midSASL, running := s.midSASL, len(s.ops)
 	s.mu.Unlock()
+	refuse := func(code result.Code, text string) verdict {
+		s.srv.cfg.Observer.Answered(x.oid, code, 0)
+		return s.answer(m, code, text)
+	}
 	if midSASL {
-		return s.answer(m, result.OperationsError, "a SASL bind is under way")
+		return refuse(result.OperationsError, "a SASL bind is under way")
 	}
 	var controls []extop.Control
 	if m.Controls != nil {
 		var err error
 		if controls, err = copyControls(m.Controls); err != nil {
-			return s.answer(m, result.ProtocolError, "a control is malformed")
+			return refuse(result.ProtocolError, "a control is malformed")
 		}
 	}
 	start := time.Now()
@@ -68,7 +72,7 @@ func (s *session) serveExtended(m message.Message, x *extended, value []byte) ve
 		}
 	}
 	if running >= s.srv.cfg.MaxOperations {
-		return s.answer(m, result.Busy, "too many operations are under way on this connection")
+		return refuse(result.Busy, "too many operations are under way on this connection")
 	}
 	ctx, cancel := s.limited(s.ctx)
 	op := &operation{cancel: cancel}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -363,5 +364,34 @@ func TestSupplement(t *testing.T) {
 	w.want(7, message.BindResponse, result.AuthMethodNotSupported)
 	if r := w.want(8, message.ExtendedResponse, 0); len(r.Value) != 0 {
 		t.Errorf("the directory takes the client for %q", r.Value)
+	}
+}
+
+// TestNoSecretsInLogs sends passwords wherever one can be, and has everything
+// logged.
+func TestNoSecretsInLogs(t *testing.T) {
+	var log lockedBuffer
+	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug - 100}))
+	_, addr := start(t, Config{Extended: ops(nil), Logger: logger, TLSConfig: tlsConfig(t)})
+	const secret = "Hush-Pw1!"
+	for _, messages := range [][][]byte{
+		{simpleBind(1, slapd.Reader.DN, secret), saslBind(2, "PLAIN", "\x00jo\x00"+secret), saslBind(3, "GSSAPI", secret)},
+		{message.AppendMessage(nil, 1, message.BindRequest, []byte(secret), nil)},
+		{ext(1, panicOID, []byte(secret)), ext(2, message.CancelOID, []byte(secret)), ext(3, message.PasswordModifyOID, []byte(secret))},
+		{ext(1, message.StartTLSOID, nil), []byte(secret)},
+		{[]byte(secret)},
+	} {
+		w := newWire(t, addr)
+		w.send(messages...)
+		w.send(ext(9, echoOID, []byte("last")))
+		_ = w.conn.(*net.TCPConn).CloseWrite()
+		for {
+			if _, ok := w.receive(); !ok {
+				break
+			}
+		}
+	}
+	if text := log.String(); text == "" || strings.Contains(text, secret) {
+		t.Errorf("log: %s", text)
 	}
 }
