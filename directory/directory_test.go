@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -606,3 +607,31 @@ func TestStartTLSReadsNoFurther(t *testing.T) {
 		})
 	}
 }
+
+// FuzzStartTLS gives startTLS whatever a server could answer: it must end, and
+// must not take a refusal for a success.
+func FuzzStartTLS(f *testing.F) {
+	for _, s := range []string{
+		"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00",
+		"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x34\x04\x00\x04\x00",
+		"\x30\x84\x00\x00\x00\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00",
+		"\x30\x80", "\x30\x84\xff\xff\xff\xff", "",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		conn := &canned{Reader: bytes.NewReader(answer)}
+		if err := startTLS(conn); err == nil && !bytes.Contains(answer, []byte{0}) {
+			t.Errorf("%x was taken for success", answer)
+		}
+	})
+}
+
+// canned is a connection whose peer has said everything already.
+type canned struct {
+	net.Conn
+	io.Reader
+}
+
+func (c *canned) Read(p []byte) (int, error)  { return c.Reader.Read(p) }
+func (c *canned) Write(p []byte) (int, error) { return len(p), nil }

@@ -750,3 +750,28 @@ func FuzzAppendString(f *testing.F) {
 		}
 	})
 }
+
+// What the door itself costs: an operation and a directory that answer at
+// once.
+func BenchmarkSuggestPassword(b *testing.B) {
+	s, err := New(Config{
+		Generate:     &operation{answer: returns("cn=p", extop.GeneratedPassword{Password: password("GarnishHayekElixirNortheastern")})},
+		Authenticate: &people{},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := context.WithValue(b.Context(), http.LocalAddrContextKey, net.Addr(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}))
+	b.ReportAllocs()
+	for b.Loop() {
+		r := httptest.NewRequestWithContext(ctx, "POST", path, strings.NewReader(`{"targetEntryDN":"uid=jo,ou=people,dc=example,dc=com","numberOfPasswords":1}`))
+		r.RemoteAddr = "127.0.0.1:2"
+		r.SetBasicAuth("jo", "s3cret:Pw")
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			b.Fatal(w.Body)
+		}
+	}
+}
