@@ -38,11 +38,12 @@ type lattice struct {
 type latticeNode struct{ first, n int32 }
 
 const (
-	// latticeSlack is what K leaves for rounding: the sums have at most
-	// 2^12 terms and the paths at most 2^11 edges, with errors below 2^-50
-	// each, besides 2^-34 for each edge that is not narrow.
-	latticeSlack = 0x1p-20
-	narrow       = 1 << 34
+	// latticeSlack is what K leaves for rounding. Sums have at most 2^12
+	// terms and paths at most 2^10 edges, with an error of at most 2^-52
+	// each: together below 2^-30. An edge that is not narrow adds less than
+	// 2^-40, together below 2^-30 again.
+	latticeSlack = 0x1p-27
+	narrow       = 1 << 40
 )
 
 // seal makes the lattice ready to be walked.

@@ -126,6 +126,7 @@ func takeApart(s Shape) (*problem, error) {
 	if len(p.atoms) > maxAtoms {
 		return nil, complexity("the sets overlap in %d ways, %d is the most", len(p.atoms), maxAtoms)
 	}
+	p.dropImplied()
 	p.setLanes()
 	p.groupRuns()
 	if len(p.need) > maxChoices {
@@ -319,6 +320,38 @@ func (p *problem) divide(alphabet Set, s Shape) {
 		p.atoms[k].hi = uint32(len(p.chars))
 		for range members[k] {
 			p.of = append(p.of, uint16(k))
+		}
+	}
+}
+
+// dropImplied drops minimums that those of disjoint subsets imply, such as
+// that of letters where the capitals and the small ones have their own.
+func (p *problem) dropImplied() {
+	for i := range p.counters {
+		c := &p.counters[i]
+		taken := make([]bool, len(p.atoms))
+		sum := 0
+		for j := range p.counters {
+			if j == i || p.counters[j].min <= 0 {
+				continue
+			}
+			fits := true
+			for _, a := range p.atoms {
+				fits = fits && (!a.in[j] || a.in[i])
+			}
+			for k := range p.atoms {
+				fits = fits && !(taken[k] && p.atoms[k].in[j])
+			}
+			if !fits {
+				continue
+			}
+			sum += p.counters[j].min
+			for k := range p.atoms {
+				taken[k] = taken[k] || p.atoms[k].in[j]
+			}
+		}
+		if sum >= c.min {
+			c.min = 0
 		}
 	}
 }
