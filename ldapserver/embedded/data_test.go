@@ -133,6 +133,9 @@ func TestLDIFIsRefused(t *testing.T) {
 				t.Log(err)
 			}
 			// Nothing is left behind: the next start begins anew.
+			if _, err := os.Stat(filepath.Join(dir, storeFile)); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the store is there (%v)", err)
+			}
 			open(t, Config{Dir: dir})
 		})
 	}
@@ -251,6 +254,27 @@ func TestClosedConnectionsAreForgotten(t *testing.T) {
 	defer d.server.mu.Unlock()
 	if n := len(d.server.conns); n > 200 {
 		t.Errorf("%d connections are remembered", n)
+	}
+}
+
+func TestNewerFormatIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	open(t, Config{Dir: dir}).Close()
+	st, err := openStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.update(func(tx *txn) error { return tx.meta.Put(formatKey, []byte("2")) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), Config{Dir: dir}); !errors.Is(err, errFormat) {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, storeFile)); err != nil {
+		t.Error(err)
 	}
 }
 

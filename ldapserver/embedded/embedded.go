@@ -118,7 +118,7 @@ func Open(ctx context.Context, cfg Config) (*Directory, error) {
 	d.policies = policy.NewService(d.dialect, d, policy.ServiceConfig{Generator: cfg.Generator, TTL: policyTTL})
 	d.OnChange(d.policies.Invalidate)
 	if err := d.prepare(ctx, cfg); err != nil {
-		return nil, errors.Join(err, st.close())
+		return nil, errors.Join(err, st.discard())
 	}
 	if d.server, err = startServer(d); err != nil {
 		return nil, errors.Join(err, st.close())

@@ -63,6 +63,11 @@ func (d *Directory) modify(ctx context.Context, s session, target string, mods [
 		if err := d.checkModified(e, name); err != nil {
 			return err
 		}
+		if classes := e.Values("objectClass"); !slices.Equal(classes, before.Values("objectClass")) {
+			if class := d.schema.Structural(classes); class != "" {
+				set(&e, "structuralObjectClass", class)
+			}
+		}
 		c.stamp(&e)
 		if err := c.put(k, before, e); err != nil {
 			return err

@@ -43,8 +43,15 @@ func (d *Directory) prepare(ctx context.Context, cfg Config) error {
 		if err := d.restore(); err != nil {
 			return err
 		}
-		if cfg.AdminPassword != "" {
-			return d.resetAdmin(ctx, cfg.AdminPassword)
+		if cfg.AdminPassword == "" {
+			return nil
+		}
+		if err := d.resetAdmin(ctx, cfg.AdminPassword); err != nil {
+			return err
+		}
+		// What the file tells is the password no more.
+		if err := os.Remove(filepath.Join(cfg.Dir, passwordFile)); !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 		return nil
 	}

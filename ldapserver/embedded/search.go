@@ -60,7 +60,10 @@ func (d *Directory) search(ctx context.Context, s session, req searchRequest, em
 		return "", d.emitSpecial(s, req, d.rootDSE(), emit)
 	}
 	base := keyOf(req.base)
-	if base == subschemaKey && req.scope != singleLevel {
+	if base == subschemaKey {
+		if req.scope == singleLevel {
+			return "", nil
+		}
 		return "", d.emitSpecial(s, req, d.subschema(), emit)
 	}
 	if s.anonymous() {

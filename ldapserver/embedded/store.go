@@ -52,6 +52,21 @@ func openStore(dir string) (*store, error) {
 
 func (s *store) close() error { return s.db.Close() }
 
+// discard closes the store after a start that failed. A file that never got to
+// hold a directory goes, so that it is not taken for one.
+func (s *store) discard() error {
+	found, err := s.initialized()
+	path := s.db.Path()
+	closing := s.close()
+	if err == nil && !found {
+		err = os.Remove(path)
+	}
+	if errors.Is(err, errFormat) {
+		err = nil // which is why the start failed
+	}
+	return errors.Join(err, closing)
+}
+
 func (s *store) view(fn func(*txn) error) error {
 	return closed(s.db.View(func(tx *bolt.Tx) error {
 		t := &txn{entries: tx.Bucket(entriesBucket), meta: tx.Bucket(metaBucket)}

@@ -32,7 +32,6 @@ const (
 type Hasher struct {
 	slots chan struct{}
 	key   [32]byte
-	decoy string
 
 	mu    sync.Mutex
 	right map[[32]byte]time.Time // keyed digest of a pair found right: until when
@@ -46,12 +45,6 @@ func New(concurrent int) *Hasher {
 	}
 	h := &Hasher{slots: make(chan struct{}, concurrent), right: make(map[[32]byte]time.Time)}
 	rand.Read(h.key[:])
-	// The decoy has the cost of a real hash but was never computed: no
-	// password is known to match it.
-	salt, key := make([]byte, saltSize), make([]byte, keySize)
-	rand.Read(salt)
-	rand.Read(key)
-	h.decoy = encode(current, salt, key)
 	return h
 }
 
@@ -73,9 +66,9 @@ func (h *Hasher) Hash(ctx context.Context, password []byte) (string, error) {
 	return encode(current, salt, argon2.IDKey(password, salt, current.time, current.memory, current.threads, keySize)), nil
 }
 
-// Verify reports whether password is one of the stored values. With no
-// stored value that can be verified it spends the time of one and reports
-// false, so that its duration does not tell whether a user exists. It fails
+// Verify reports whether password is one of the stored values. A refusal
+// takes at least the time of one current hash, so that its duration does not
+// tell whether a user exists, or has a password in a faster scheme. It fails
 // only with ctx.
 func (h *Hasher) Verify(ctx context.Context, stored []string, password []byte) (bool, error) {
 	for _, s := range stored {
@@ -83,35 +76,29 @@ func (h *Hasher) Verify(ctx context.Context, stored []string, password []byte) (
 			return true, nil
 		}
 	}
-	var verifiers []verifier
-	var of []string
-	for _, s := range stored {
-		scheme, rest, ok := split(s)
-		if !ok {
-			continue
-		}
-		if v, err := parse(scheme, rest); err == nil {
-			verifiers, of = append(verifiers, v), append(of, s)
-		}
-	}
-	if len(verifiers) == 0 {
-		scheme, rest, _ := split(h.decoy)
-		v, err := parse(scheme, rest)
-		if err != nil {
-			return false, err
-		}
-		verifiers, of = []verifier{func(p []byte) bool { v(p); return false }}, []string{""}
-	}
 	release, err := h.acquire(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer release()
-	for i, v := range verifiers {
+	slow := false
+	for _, s := range stored {
+		scheme, rest, ok := split(s)
+		if !ok {
+			continue
+		}
+		v, err := parse(scheme, rest)
+		if err != nil {
+			continue
+		}
+		slow = slow || scheme == "ARGON2"
 		if v(password) {
-			h.remember(h.digest(of[i], password))
+			h.remember(h.digest(s, password))
 			return true, nil
 		}
+	}
+	if !slow {
+		argon2.IDKey(password, h.key[:saltSize], current.time, current.memory, current.threads, keySize)
 	}
 	return false, nil
 }

@@ -27,7 +27,7 @@ func (t *Type) Known() bool { return t.known }
 
 // A Schema is a set of attribute types and object classes. It is immutable.
 type Schema struct {
-	types       map[string]*Type  // by lower-case name and by OID
+	types       map[string]*Type  // by name, in lower case and as defined, and by OID
 	structural  map[string]string // lower-case name of a structural class: its superior
 	spelling    map[string]string // lower-case class name: as defined
 	definitions []Definition
@@ -77,6 +77,7 @@ func parse(text string) (*Schema, error) {
 			s.types[d.oid] = t
 			for _, n := range d.fields["NAME"] {
 				s.types[strings.ToLower(n)] = t
+				s.types[n] = t // the spelling that most entries have costs no folding
 			}
 		case "objectClasses":
 			s.objectClass(d)
