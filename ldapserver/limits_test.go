@@ -2,7 +2,6 @@ package ldapserver
 
 import (
 	"bytes"
-	"context"
 	"encoding/hex"
 	"errors"
 	"net"
@@ -14,10 +13,6 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/message"
 )
-
-func fakeDown(err error) func(context.Context) (net.Conn, error) {
-	return func(context.Context) (net.Conn, error) { return nil, err }
-}
 
 // TestHostile sends what no client should. The connection ends with a notice
 // of disconnection, and another client does not notice.

@@ -18,6 +18,10 @@ const (
 
 	// maxInspected bounds the messages of the directory that are looked into.
 	maxInspected = 1 << 20
+
+	// redialAfter is how long a failure to reach the directory answers
+	// further requests: they are not each to wait for another.
+	redialAfter = time.Second
 )
 
 // A link is a session's connection to the directory.
@@ -43,6 +47,9 @@ func (s *session) directory(ctx context.Context) (*link, error) {
 	if l := s.link.Load(); l != nil {
 		return l, nil
 	}
+	if s.failed != nil && time.Since(s.failedAt) < redialAfter {
+		return nil, s.failed
+	}
 	// What is answered already should not wait for the directory.
 	s.out.flush()
 	if t := s.srv.cfg.DialTimeout; t > 0 {
@@ -53,6 +60,9 @@ func (s *session) directory(ctx context.Context) (*link, error) {
 	conn, err := s.srv.cfg.Dial(ctx)
 	if err != nil {
 		s.srv.cfg.Logger.Error("cannot reach the directory", "error", err)
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			s.failed, s.failedAt = err, time.Now()
+		}
 		return nil, err
 	}
 	l := &link{

@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ldapsuggest/ldapsuggest/extop"
@@ -223,8 +224,11 @@ func TestControls(t *testing.T) {
 }
 
 func TestUnreachable(t *testing.T) {
-	down := errors.New("down")
-	_, addr := start(t, Config{Extended: ops(nil), Dial: fakeDown(down)})
+	var dialed atomic.Int32
+	_, addr := start(t, Config{Extended: ops(nil), Dial: func(context.Context) (net.Conn, error) {
+		dialed.Add(1)
+		return nil, errors.New("down")
+	}})
 	w := newWire(t, addr)
 	w.send(
 		simpleBind(1, "cn=a", "x"),
@@ -243,6 +247,9 @@ func TestUnreachable(t *testing.T) {
 	w.want(7, message.BindResponse, result.Unavailable)
 	w.send(ext(8, seeOID, []byte("cn=a")))
 	w.want(8, message.ExtendedResponse, result.Unavailable)
+	if n := dialed.Load(); n == 6 {
+		t.Error("each request has tried to reach the directory")
+	}
 }
 
 func TestDirectoryLost(t *testing.T) {

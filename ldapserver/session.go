@@ -54,8 +54,10 @@ type session struct {
 	tls       bool        // of serve's goroutine
 	roots     atomic.Int32
 
-	dial sync.Mutex // held while dialing
-	link atomic.Pointer[link]
+	dial     sync.Mutex // held while dialing
+	failed   error      // of the last attempt,
+	failedAt time.Time  // that ended then
+	link     atomic.Pointer[link]
 
 	mu       sync.Mutex
 	conn     net.Conn  // to the client: raw, or TLS above it
@@ -126,7 +128,7 @@ func (s *session) serve(useTLS bool) {
 		if p := recover(); p != nil {
 			s.srv.cfg.Observer.Panicked("")
 			s.srv.cfg.Logger.Error("panic in a session", "panic", p, "stack", string(debug.Stack()))
-			s.end(result.Other, "internal error")
+			s.end(result.Unavailable, "internal error")
 		}
 	}()
 	if useTLS {

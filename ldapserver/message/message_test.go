@@ -158,6 +158,20 @@ func TestReader(t *testing.T) {
 	}
 }
 
+// TestReaderGrowth reads a message that a doubled buffer would exceed by far.
+func TestReaderGrowth(t *testing.T) {
+	want := AppendExtendedRequest(nil, 1, "1.2", make([]byte, 130<<10), nil)
+	r := NewReader(bytes.NewReader(append(want, want...)), Limits{})
+	for range 2 {
+		if m, err := r.Next(); err != nil || !bytes.Equal(m.Raw, want) {
+			t.Fatal(err)
+		}
+		if len(r.buf) > len(want) {
+			t.Errorf("the buffer has grown to %d for %d octets", len(r.buf), len(want))
+		}
+	}
+}
+
 // chunks is a source of reads of a given size.
 type chunks struct{ n int }
 

@@ -101,6 +101,10 @@ func (r *Reader) makeRoom() {
 		size /= 2
 	case unread >= size/2, r.full && size < fullBuffer:
 		size *= 2
+		// For one large message no more than it needs.
+		if need, ok, _ := Size(r.buf[r.start:r.end], r.Limits); ok && need > unread && size > fullBuffer {
+			size = min(size, max(need, fullBuffer))
+		}
 	}
 	if size == len(r.buf) {
 		if r.start > 0 {
