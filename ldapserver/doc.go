@@ -25,6 +25,19 @@
 // on. Neither reads further than it can write: a slow client slows down the
 // directory's connection, never fills the memory.
 //
+// # Who a connection is
+//
+// After a simple bind with a DN that succeeded, a connection is that DN. After
+// one with another name, as Active Directory takes, and after a SASL bind the
+// directory is asked (RFC 4532). If it cannot tell, the caller is anonymous to
+// our operations, though not to the directory. Requests behind a bind wait
+// until this is settled.
+//
+// SASL EXTERNAL is always refused: on the connection to the directory it
+// would stand for the server itself, whoever the client is. Mechanisms that
+// may install a security layer are refused unless Config.PassSecurityLayers
+// is set.
+//
 // # Dependencies
 //
 // The package knows operations only as [extop.Handler] and must not import
