@@ -119,8 +119,10 @@ func TestUnsatisfiable(t *testing.T) {
 		"different":          {Alphabet: Digits, Uniques: []Unique{{Min: 11}}},
 		"different, short":   {Alphabet: Lower, MaxLength: 4, Uniques: []Unique{{Min: 5}}},
 		"different of a set": {Alphabet: NewSet("abc12"), MaxLength: 6, Counts: []Count{{Digits, 4, NoMax}}, Uniques: []Unique{{Min: 5}}},
-		"no first":           {Alphabet: Lower, NotFirst: Lower},
-		"one end":            {Alphabet: NewSet("ab"), MaxLength: 9, Counts: []Count{{NewSet("b"), 0, 1}}, NotFirst: NewSet("a"), NotLast: NewSet("a"), MinLength: 2},
+		"different twice": {Alphabet: NewSet("abc"), MaxLength: 6, Sequences: []int{1},
+			Uniques: []Unique{{Min: 3}, {Min: 2, Equal: []Set{NewSet("ab")}}}},
+		"no first": {Alphabet: Lower, NotFirst: Lower},
+		"one end":  {Alphabet: NewSet("ab"), MaxLength: 9, Counts: []Count{{NewSet("b"), 0, 1}}, NotFirst: NewSet("a"), NotLast: NewSet("a"), MinLength: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if Satisfiable(s) {

@@ -256,6 +256,9 @@ func (c *compiler) search(length int, k *composition) (*plan, error) {
 		best = tryOut(p, length, all, 8*goodDraw)
 	}
 	if best == nil || best.each() > goodDraw {
+		if l, ok := list(p, length); ok {
+			return l.plan(length), nil
+		}
 		if a := newAutomaton(p, length, largeLattice, true); a != nil && a.left == 0 {
 			return a.plan(length), nil
 		}
