@@ -206,6 +206,20 @@ func TestEveryWay(t *testing.T) {
 					loosen(&w.lattice)
 					return w, a.left
 				},
+				"automaton without counters": func() (source, checks) {
+					c := (&compiler{shape: s, p: p}).uncounted(length)
+					if c == nil {
+						return nil, 0
+					}
+					return c.src, c.check
+				},
+				"listing": func() (source, checks) {
+					l, ok := list(p, length)
+					if !ok {
+						return nil, 0
+					}
+					return l, 0
+				},
 				"plain automaton": func() (source, checks) {
 					a := newAutomaton(p, length, 1<<24, false)
 					return a.walker(length), a.left
@@ -216,7 +230,7 @@ func TestEveryWay(t *testing.T) {
 				t.Run(way, func(t *testing.T) {
 					c := newSampler(p, length)
 					if c.source, c.check = make(); c.source == nil {
-						return // nothing to favour
+						return // does not apply
 					}
 					draws := 40_000
 					if strings.HasPrefix(way, "loose") {
