@@ -65,7 +65,7 @@ const unavailableText = "the directory cannot be reached"
 
 // relay passes a request on to the directory.
 func (s *session) relay(m message.Message, r relayed) verdict {
-	if s.supplemented(m) {
+	if s.supplemented(m, r.root) {
 		return done
 	}
 	l, err := s.directory(s.ctx)
@@ -106,14 +106,18 @@ func (s *session) forget(id int32) {
 	}
 }
 
-// supplemented lets Config.Supplement answer m, if it does.
-func (s *session) supplemented(m message.Message) bool {
+// supplemented lets Config.Supplement answer m, if it does. With want, its
+// answer gets what is ours in the root DSE, as the directory's does.
+func (s *session) supplemented(m message.Message, want *rootWant) bool {
 	if s.srv.cfg.Supplement == nil {
 		return false
 	}
 	responses, handled := s.supplement(m)
 	if !handled {
 		return false
+	}
+	if want != nil {
+		responses = s.srv.root.rewriteAll(responses, want)
 	}
 	if len(responses) > 0 {
 		s.out.open()
@@ -162,7 +166,7 @@ func (s *session) handleAbandon(m message.Message) verdict {
 	}
 	s.forget(id)
 	s.mu.Unlock()
-	if op != nil || ask && !theirs || s.supplemented(m) {
+	if op != nil || ask && !theirs || s.supplemented(m, nil) {
 		return done
 	}
 	// There is nothing to abandon at a directory that was never reached.

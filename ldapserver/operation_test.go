@@ -340,8 +340,8 @@ func (s supplement) Supplement(_ context.Context, bindDN string, m message.Messa
 		s.abandoned <- id
 		return nil, true
 	case message.SearchRequest:
-		if s, err := message.ParseSearch(m.Body); err == nil && string(s.Base) == "cn=supplement" {
-			return append(message.AppendSearchEntry(nil, m.ID, "cn=supplement", nil), answer(m.ID, message.SearchResultDone, 0)...), true
+		if s, err := message.ParseSearch(m.Body); err == nil && (string(s.Base) == "cn=supplement" || len(s.Base) == 0) {
+			return append(message.AppendSearchEntry(nil, m.ID, string(s.Base), nil), answer(m.ID, message.SearchResultDone, 0)...), true
 		}
 	}
 	return nil, false
@@ -367,6 +367,12 @@ func TestSupplement(t *testing.T) {
 	}
 	w.send(ext(6, seeOID, []byte("cn=supplement")))
 	w.want(6, message.ExtendedResponse, 0)
+	w.send(message.AppendBaseSearch(nil, 9, "", nil, "supportedExtension"))
+	entry, ok := w.receive()
+	if !ok || entry.Op != message.SearchResultEntry || !bytes.Contains(entry.Body, []byte(echoOID)) {
+		t.Errorf("our operations are not in the supplement's root DSE: %q", entry.Body)
+	}
+	w.want(9, message.SearchResultDone, 0)
 	w.send(saslBind(7, "PLAIN", ""), ext(8, message.WhoAmIOID, nil))
 	w.want(7, message.BindResponse, result.AuthMethodNotSupported)
 	if r := w.want(8, message.ExtendedResponse, 0); len(r.Value) != 0 {

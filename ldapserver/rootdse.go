@@ -65,6 +65,24 @@ func (r *rootDSE) want(body []byte) *rootWant {
 	return w
 }
 
+// rewriteAll is rewrite for responses that stand one behind the other.
+func (r *rootDSE) rewriteAll(responses []byte, want *rootWant) []byte {
+	out := make([]byte, 0, len(responses)+256)
+	for rest := responses; ; {
+		size, ok, err := message.Size(rest, message.Limits{})
+		if err != nil || !ok || size > len(rest) {
+			return append(out, rest...)
+		}
+		piece := rest[:size]
+		if m, err := message.Scan(piece, message.Limits{}); err == nil && m.Op == message.SearchResultEntry {
+			if rewritten, ok := r.rewrite(m, want); ok {
+				piece = rewritten
+			}
+		}
+		out, rest = append(out, piece...), rest[size:]
+	}
+}
+
 // rewrite returns a SearchResultEntry with our additions. All else keeps its
 // octets and its order. It returns false if the entry is not the root DSE or
 // is malformed; it is then passed on as it is.
