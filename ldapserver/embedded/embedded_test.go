@@ -98,7 +98,7 @@ func TestFirstStart(t *testing.T) {
 	}
 	file := filepath.Join(dir, passwordFile)
 	b, err := os.ReadFile(file)
-	if err != nil || strings.TrimSpace(string(b)) != d.AdminPassword {
+	if err != nil || string(b) != d.AdminPassword {
 		t.Errorf("admin.password holds something else (%v)", err)
 	}
 	for name, want := range map[string]os.FileMode{dir: 0o700, file: 0o600, filepath.Join(dir, storeFile): 0o600} {

@@ -155,6 +155,12 @@ func TestTools(t *testing.T) {
 		{"users may not act as another", joDN, "", "ldapwhoami|-e|!authzid=dn:" + adminDN, 1, []string{"(123)"}, nil},
 		{"as nobody known", adminDN, "", "ldapwhoami|-e|!authzid=u:nobody", 1, []string{"(123)"}, nil},
 		{"unknown extended operation", adminDN, "", "ldapexop|1.2.3.4", 1, []string{"Protocol error (2)"}, nil},
+		{"edit a policy", adminDN, "dn: cn=Passphrase,cn=Password Generators,cn=config\nchangetype: modify\nreplace: ds-cfg-minimum-password-words\nds-cfg-minimum-password-words: 6\n", "ldapmodify", 0, nil, nil},
+		{"give a policy", adminDN, "dn: " + joDN + "\nchangetype: modify\nreplace: ds-pwp-password-policy-dn\nds-pwp-password-policy-dn: " + securePolicy + "\n", "ldapmodify", 0, nil, nil},
+		{"that is in force", joDN, "", "ldapsearch|-LLL|-o|ldif-wrap=no|-b|dc=example,dc=com|(pwdPolicySubentry=" + securePolicy + ")|1.1", 0, []string{"dn: " + joDN + "\n", "dn: " + aminaDN + "\n"}, []string{"uid=lena"}},
+		{"break a policy", adminDN, "dn: cn=Year,cn=Password Validators,cn=config\nchangetype: modify\nreplace: ds-cfg-match-pattern\nds-cfg-match-pattern: (\n", "ldapmodify", 53, []string{"the pattern cannot be read"}, nil},
+		{"a weak password", adminDN, "", "ldappasswd|-s|joanna|" + joDN, 1, []string{"Constraint violation (19)"}, nil},
+		{"a user reads no other config", joDN, "", "ldapsearch|-LLL|-b|cn=config|(cn=*)|ds-cfg-default-password-policy", 0, []string{"ds-cfg-default-password-policy: "}, nil},
 		{"own password", joDN, "", "ldappasswd|-a|" + userPassword + "|-s|Another-Horse-78", 0, nil, nil},
 		{"the old one is gone", joDN, "", "ldapwhoami", 49, nil, nil},
 	}
