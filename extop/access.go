@@ -286,6 +286,15 @@ func resolvePolicy(ctx context.Context, p Policies, authorize Authorizer, q Ques
 	return p.Resolve(ctx, policy.Selection{PolicyDN: q.PolicyDN})
 }
 
+// resolveSelection finds the policy that a selection means, for a caller who
+// may ask about it.
+func resolveSelection(ctx context.Context, p Policies, authorize Authorizer, q Question, proxied string, s SelectionType) (*policy.Effective, error) {
+	if s == SelectTargetEntry {
+		return resolveTarget(ctx, p, authorize, q, proxied)
+	}
+	return resolvePolicy(ctx, p, authorize, q, proxied, s == SelectPolicyDN)
+}
+
 func (l Limiter) ask(q Question) error {
 	if l == nil {
 		return nil

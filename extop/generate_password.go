@@ -502,12 +502,7 @@ func (g *GeneratePassword) perform(ctx context.Context, r GeneratePasswordReques
 		return nil, err
 	}
 	if eff == nil {
-		if r.Selection == SelectTargetEntry {
-			eff, err = resolveTarget(ctx, g.cfg.Policies, g.cfg.Authorize, rec.Question, proxied)
-		} else {
-			eff, err = resolvePolicy(ctx, g.cfg.Policies, g.cfg.Authorize, rec.Question, proxied, r.Selection == SelectPolicyDN)
-		}
-		if err != nil {
+		if eff, err = resolveSelection(ctx, g.cfg.Policies, g.cfg.Authorize, rec.Question, proxied, r.Selection); err != nil {
 			return nil, err
 		}
 	}

@@ -1,0 +1,86 @@
+package extop
+
+import (
+	"container/list"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/policy/dn"
+)
+
+// RateLimit configures a Limiter that gives each caller the same share.
+type RateLimit struct {
+	// PerSecond is how many requests a caller may make in the long run. 0
+	// means 5.
+	PerSecond float64
+
+	// Burst is how many may come at once. 0 means 20.
+	Burst int
+
+	// MaxCallers bounds the callers that are remembered. The one who has not
+	// asked for the longest time is forgotten first, and starts afresh. 0
+	// means 10,000.
+	MaxCallers int
+}
+
+// Limiter returns a Limiter that answers busy(51) to who asks too often. A
+// caller is the identity that its connection is bound as, however it is
+// spelled: an identity that it merely claims by proxied authorization makes
+// no difference.
+func (c RateLimit) Limiter() Limiter {
+	if c.PerSecond <= 0 {
+		c.PerSecond = 5
+	}
+	if c.Burst <= 0 {
+		c.Burst = 20
+	}
+	if c.MaxCallers <= 0 {
+		c.MaxCallers = 10_000
+	}
+	l := &rateLimiter{cfg: c, callers: make(map[string]*list.Element)}
+	return l.ask
+}
+
+type rateLimiter struct {
+	cfg RateLimit
+
+	mu      sync.Mutex
+	callers map[string]*list.Element // of *rateCaller
+	recent  list.List                // of *rateCaller, who asked last in front
+}
+
+type rateCaller struct {
+	key string
+	*rate.Limiter
+}
+
+func (l *rateLimiter) ask(q Question) error {
+	key := q.Caller.AuthzID()
+	if name, ok := strings.CutPrefix(key, "dn:"); ok {
+		key = "dn:" + dn.Key(name)
+	}
+	if l.caller(key).AllowN(time.Now(), 1) {
+		return nil
+	}
+	return result.New(result.Busy, "too many requests: try again in a moment")
+}
+
+func (l *rateLimiter) caller(key string) *rate.Limiter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e, ok := l.callers[key]; ok {
+		l.recent.MoveToFront(e)
+		return e.Value.(*rateCaller).Limiter
+	}
+	if len(l.callers) >= l.cfg.MaxCallers {
+		oldest := l.recent.Back()
+		delete(l.callers, l.recent.Remove(oldest).(*rateCaller).key)
+	}
+	c := &rateCaller{key, rate.NewLimiter(rate.Limit(l.cfg.PerSecond), l.cfg.Burst)}
+	l.callers[key] = l.recent.PushFront(c)
+	return c.Limiter
+}
