@@ -214,11 +214,12 @@ func (p *ppm) get(name string) ppmParam {
 	return ppmParam{}
 }
 
-// classes returns the classes that are not empty: ppm passes over the others.
+// classes returns the classes. None is empty: a line without a value is no
+// setting.
 func (p *ppm) classes() []ppmParam {
 	var out []ppmParam
 	for _, c := range p.params {
-		if c.isClass() && c.value != "" {
+		if c.isClass() {
 			out = append(out, c)
 		}
 	}

@@ -102,7 +102,7 @@ func TestPPMVerdictsAgree(t *testing.T) {
 // nearPPM returns a password of few classes, or a suggestion with a few
 // octets changed, or one with a piece of the user's name.
 func nearPPM(rnd *rand.Rand, eff *policy.Effective) []byte {
-	alphabets := []string{"abcXYZ", "0123456789", "!%*()-_=+.,;", "éè£ñ", "lI1O0|<>\"", "13579Q", "aeiou", "XYZ"}
+	alphabets := []string{"abcXYZ", "0123456789", "!%*()-_=+.,;", "éè£ñ", "lI1O0|<>\"", "13579Q", "aeiou", "XYZ", "aZ9\x00"}
 	var b []byte
 	if s, err := eff.Suggest(context.Background(), policy.SuggestOptions{Count: 1}); err == nil && rnd.IntN(2) == 0 {
 		b = append(b, s[0].Password.Bytes()...)
