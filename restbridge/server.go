@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/extop"
@@ -74,6 +75,9 @@ type Server struct {
 	http http.Server
 	mux  *http.ServeMux
 	busy chan struct{} // one token for each request under way
+
+	mu     sync.Mutex
+	silent map[net.Conn]struct{} // connections that have sent nothing yet
 }
 
 // New returns a Server.
@@ -82,7 +86,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("restbridge: Generate and Authenticate are required")
 	}
 	cfg = cfg.withDefaults()
-	s := &Server{cfg: cfg, mux: http.NewServeMux(), busy: make(chan struct{}, cfg.MaxRequests)}
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), busy: make(chan struct{}, cfg.MaxRequests), silent: make(map[net.Conn]struct{})}
 	s.http = http.Server{
 		Handler:           s,
 		TLSConfig:         cfg.TLSConfig,
@@ -91,6 +95,7 @@ func New(cfg Config) (*Server, error) {
 		WriteTimeout:      20*time.Second + cfg.Timeout,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		ConnState:         s.watch,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
 	}
 	s.mux.Handle("/directory/v1/suggestPassword", s.operation(s.suggestPassword))
@@ -114,9 +119,26 @@ func (s *Server) ServeTLS(l net.Listener) error {
 	return s.http.ServeTLS(limit(l, s.cfg.MaxConnections), "", "")
 }
 
-// Shutdown stops serving as http.Server.Shutdown does; once ctx ends, it
-// closes the connections that are left.
+// watch notes which connections have sent nothing yet.
+func (s *Server) watch(conn net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state == http.StateNew {
+		s.silent[conn] = struct{}{}
+	} else {
+		delete(s.silent, conn)
+	}
+}
+
+// Shutdown stops serving as http.Server.Shutdown does, but does not wait for
+// the first request of connections that browsers open in advance; once ctx
+// ends, it closes the connections that are left.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	for conn := range s.silent {
+		conn.Close()
+	}
+	s.mu.Unlock()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		s.http.Close()
