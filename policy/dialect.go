@@ -30,7 +30,9 @@ type Dialect interface {
 	// A Target that does not exist is no error.
 	Locate(ctx context.Context, dir Directory, sel Selection) (Located, error)
 
-	// Load reads the policy at ref, as Located.Ref gave it.
+	// Load reads the policy at ref, as Located.Ref gave it. What it returns
+	// depends on nothing but ref and what dir answers: a policy that is read
+	// again with the same answers is not compiled again.
 	Load(ctx context.Context, dir Directory, ref string) (*Policy, error)
 }
 

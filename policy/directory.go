@@ -36,7 +36,9 @@ type Query struct {
 	Controls   []Control
 
 	// Shared marks a read of policy or server configuration, which is not
-	// about one user: it may be answered from a short-lived cache.
+	// about one user: it may be answered from a cache. Below the base of a
+	// Watch of the dialect's, the answer must depend only on entries that
+	// the watch finds.
 	Shared bool
 }
 

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"crypto/sha256"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +18,11 @@ type Service struct {
 	dir     *sharedReads
 	cfg     ServiceConfig
 
+	// epoch counts invalidations. What was read in an earlier one is not
+	// used in a later one.
+	epoch atomic.Uint64
+
 	mu       sync.Mutex
-	epoch    uint64
 	compiled map[string]*slot
 
 	ready atomic.Pointer[ready] // the default policy
@@ -26,8 +30,18 @@ type Service struct {
 
 // ready is a resolution that needs no directory until it expires.
 type ready struct {
-	eff     *Effective
+	eff *Effective
+	age age
+}
+
+// An age says how long something read may be used.
+type age struct {
+	epoch   uint64
 	expires time.Time
+}
+
+func (s *Service) fresh(a age) bool {
+	return a.epoch == s.epoch.Load() && time.Now().Before(a.expires)
 }
 
 // ServiceConfig tunes a Service.
@@ -35,21 +49,31 @@ type ServiceConfig struct {
 	// Generator is for policies that name no generator.
 	Generator Config
 
-	// TTL is how long a policy may be used after it was read, where the
-	// directory sends no notice of changes. 0 means one second; negative,
-	// that every request reads it again.
+	// TTL is how long a policy may be used after the first of the entries
+	// that make it up was read, where the directory sends no notice of
+	// changes. 0 means one second; negative, that every request reads it
+	// again.
 	TTL time.Duration
+
+	// NotifiedTTL replaces TTL for what is watched while Service.Notified
+	// says so. It bounds what no notice tells of, such as a change of the
+	// service account's rights. 0 means one minute; less than TTL means TTL.
+	NotifiedTTL time.Duration
 
 	// MaxPolicies bounds the cache. 0 means 10,000.
 	MaxPolicies int
 }
 
-// slot is one policy in the cache. Invalidate takes it out of the map, so a
-// load that began before a change cannot outlive it there.
+// slot is one policy in the cache. One that is out of date stays: if the
+// entries that it was made from turn out to be the same, it need not be
+// compiled again.
 type slot struct {
-	busy     chan struct{} // holds one token while loading: one load for many waiters
+	busy chan struct{} // holds one token while loading: one load for many waiters
+
+	// With the token only.
 	compiled *Compiled
-	expires  time.Time
+	madeFrom fingerprint
+	age      age
 }
 
 // NewService returns a Service that reads dir in the given dialect.
@@ -60,11 +84,13 @@ func NewService(dialect Dialect, dir Directory, cfg ServiceConfig) *Service {
 	if cfg.MaxPolicies <= 0 {
 		cfg.MaxPolicies = 10_000
 	}
+	if cfg.NotifiedTTL == 0 {
+		cfg.NotifiedTTL = time.Minute
+	}
+	cfg.NotifiedTTL = max(cfg.NotifiedTTL, cfg.TTL)
 	return &Service{
-		dialect: dialect,
-		// Two layers, half the time each: what is compiled from a cached
-		// read is never older than TTL.
-		dir:      newSharedReads(dir, cfg.TTL/2),
+		dialect:  dialect,
+		dir:      newSharedReads(dir, cfg.TTL, cfg.NotifiedTTL),
 		cfg:      cfg,
 		compiled: make(map[string]*slot),
 	}
@@ -94,49 +120,41 @@ func (s *Service) Resolve(ctx context.Context, sel Selection) (*Effective, error
 	if eff, ok := s.Ready(sel); ok {
 		return eff, nil
 	}
-	read := time.Now()
-	epoch := s.currentEpoch()
-	loc, err := s.dialect.Locate(ctx, s.dir, sel)
+	located := s.record()
+	loc, err := s.dialect.Locate(ctx, located, sel)
 	if err != nil {
 		return nil, err
 	}
-	c, expires, err := s.load(ctx, loc.Ref)
+	c, loaded, err := s.load(ctx, loc.Ref)
 	if err != nil {
 		return nil, err
 	}
 	eff := &Effective{Compiled: c, Located: loc}
 	// PolicyDN comes from clients, in any spelling: only the default policy
 	// is kept, or they could fill the memory.
-	if sel == (Selection{}) && s.cfg.TTL > 0 {
-		s.mu.Lock()
-		if s.epoch == epoch {
-			if e := read.Add(s.cfg.TTL / 2); e.Before(expires) {
-				expires = e
-			}
-			s.ready.Store(&ready{eff, expires})
+	if sel == (Selection{}) {
+		oldest := located.age
+		if loaded.expires.Before(oldest.expires) {
+			oldest.expires = loaded.expires
 		}
-		s.mu.Unlock()
+		// Of two that finish at once, either may stay: an earlier epoch is
+		// not used.
+		s.ready.Store(&ready{eff, oldest})
 	}
 	return eff, nil
 }
 
 // Ready is Resolve where that needs no question to the directory: for the
-// default policy, read less than ServiceConfig.TTL ago.
+// default policy, while what it was made from may be used.
 func (s *Service) Ready(sel Selection) (*Effective, bool) {
 	if sel != (Selection{}) {
 		return nil, false
 	}
 	r := s.ready.Load()
-	if r == nil || !time.Now().Before(r.expires) {
+	if r == nil || !s.fresh(r.age) {
 		return nil, false
 	}
 	return r.eff, true
-}
-
-func (s *Service) currentEpoch() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.epoch
 }
 
 // ResolveName returns the DN of the entry that a client names, which for
@@ -156,20 +174,17 @@ func (s *Service) Exists(ctx context.Context, dn string) (bool, error) {
 	return exists(ctx, s.dir, dn)
 }
 
-// Invalidate drops everything cached: the next request reads it again. It is
-// for directories that tell of changes.
+// Invalidate has everything read again by the requests that come after it,
+// whatever others were reading meanwhile. It is for directories that tell of
+// changes.
 func (s *Service) Invalidate() {
-	s.mu.Lock()
-	s.epoch++
-	clear(s.compiled)
-	s.ready.Store(nil)
-	s.mu.Unlock()
-	s.dir.invalidate()
+	// In this order: who sees the new epoch must not find old reads.
+	s.dir.invalidate(nil)
+	s.epoch.Add(1)
 }
 
-// load returns the compiled policy of ref and the time until which it may be
-// used.
-func (s *Service) load(ctx context.Context, ref string) (*Compiled, time.Time, error) {
+// load returns the compiled policy of ref and how long it may be used.
+func (s *Service) load(ctx context.Context, ref string) (*Compiled, age, error) {
 	s.mu.Lock()
 	sl, ok := s.compiled[ref]
 	if !ok {
@@ -185,22 +200,25 @@ func (s *Service) load(ctx context.Context, ref string) (*Compiled, time.Time, e
 	case sl.busy <- struct{}{}:
 		defer func() { <-sl.busy }()
 	case <-ctx.Done():
-		return nil, time.Time{}, ctx.Err()
+		return nil, age{}, ctx.Err()
 	}
-	if sl.compiled != nil && time.Now().Before(sl.expires) {
-		return sl.compiled, sl.expires, nil
+	if sl.compiled != nil && s.fresh(sl.age) {
+		return sl.compiled, sl.age, nil
 	}
-	read := time.Now()
-	p, err := s.dialect.Load(ctx, s.dir, ref)
+	reads := s.record()
+	reads.sum = sha256.New()
+	p, err := s.dialect.Load(ctx, reads, ref)
 	if err != nil {
 		s.mu.Lock()
 		if s.compiled[ref] == sl {
 			delete(s.compiled, ref)
 		}
 		s.mu.Unlock()
-		return nil, time.Time{}, err
+		return nil, age{}, err
 	}
-	sl.compiled = Compile(p, s.cfg.Generator)
-	sl.expires = read.Add(s.cfg.TTL / 2)
-	return sl.compiled, sl.expires, nil
+	if madeFrom := reads.fingerprint(); sl.compiled == nil || madeFrom == (fingerprint{}) || madeFrom != sl.madeFrom {
+		sl.compiled, sl.madeFrom = Compile(p, s.cfg.Generator), madeFrom
+	}
+	sl.age = reads.age
+	return sl.compiled, sl.age, nil
 }

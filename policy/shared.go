@@ -2,21 +2,25 @@ package policy
 
 import (
 	"context"
-	"fmt"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
 	"sync"
 	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 )
 
-// sharedReads answers queries marked Shared from a cache that lives for ttl.
+// sharedReads answers queries marked Shared from a cache.
 type sharedReads struct {
 	Directory
-	ttl time.Duration
+	ttl         time.Duration
+	notifiedTTL time.Duration // for what is watched
 
-	mu    sync.Mutex
-	epoch uint64
-	kept  map[string]answer
+	mu      sync.Mutex
+	epoch   uint64
+	watched regions
+	kept    map[string]answer
 }
 
 type answer struct {
@@ -27,45 +31,160 @@ type answer struct {
 // maxSharedReads bounds the cache; policies are few, so a full one is stale.
 const maxSharedReads = 10_000
 
-func newSharedReads(dir Directory, ttl time.Duration) *sharedReads {
-	return &sharedReads{Directory: dir, ttl: ttl, kept: make(map[string]answer)}
+func newSharedReads(dir Directory, ttl, notifiedTTL time.Duration) *sharedReads {
+	return &sharedReads{Directory: dir, ttl: ttl, notifiedTTL: notifiedTTL, kept: make(map[string]answer)}
 }
 
-func (s *sharedReads) invalidate() {
+// invalidate drops everything, with f, if not nil, done in the same instant.
+func (s *sharedReads) invalidate(f func()) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.epoch++
 	clear(s.kept)
-	s.mu.Unlock()
+	if f != nil {
+		f()
+	}
 }
 
-// Search implements Directory. Failures are not kept: most are about this
-// attempt, and the bases of missing entries come from clients.
+// Search implements Directory.
 func (s *sharedReads) Search(ctx context.Context, q Query) ([]Entry, error) {
-	if !q.Shared || s.ttl <= 0 {
-		return s.Directory.Search(ctx, q)
-	}
-	key := fmt.Sprintf("%q %d %q %q %v", q.Base, q.Scope, q.Filter, q.Attributes, q.Controls)
-	s.mu.Lock()
-	a, ok := s.kept[key]
-	epoch := s.epoch
-	s.mu.Unlock()
+	a, err := s.search(ctx, q)
+	return a.entries, err
+}
+
+// search is Search that tells how long the answer may be used. Failures are
+// not kept: most are about this attempt, and the bases of missing entries
+// come from clients.
+func (s *sharedReads) search(ctx context.Context, q Query) (answer, error) {
 	asked := time.Now()
+	if !q.Shared || s.ttl <= 0 {
+		entries, err := s.Directory.Search(ctx, q)
+		return answer{entries, asked.Add(max(s.ttl, 0))}, err
+	}
+	var space [256]byte
+	key := appendQuery(space[:0], q)
+	s.mu.Lock()
+	a, ok := s.kept[string(key)]
+	epoch, watched := s.epoch, s.watched
+	s.mu.Unlock()
 	if ok && asked.Before(a.expires) {
-		return a.entries, nil
+		return a, nil
 	}
 	entries, err := s.Directory.Search(ctx, q)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
+	ttl := s.ttl
+	if watched.cover(q) {
+		ttl = s.notifiedTTL
+	}
+	a = answer{entries, asked.Add(ttl)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.epoch == epoch {
 		if len(s.kept) >= maxSharedReads {
 			clear(s.kept)
 		}
-		s.kept[key] = answer{entries, asked.Add(s.ttl)}
+		s.kept[string(key)] = a
 	}
-	return entries, nil
+	return a, nil
+}
+
+// A recorder passes reads on and notes what became of them. Its age is that
+// of the answer to be given up first.
+type recorder struct {
+	dir *sharedReads
+
+	mu    sync.Mutex
+	age   age
+	reads int
+	sum   hash.Hash // of the reads; nil if nobody wants it
+}
+
+// record begins to record, at the present epoch: before anything is read.
+func (s *Service) record() *recorder {
+	epoch := s.epoch.Load()
+	return &recorder{dir: s.dir, age: age{epoch, time.Now().Add(max(s.dir.ttl, 0))}}
+}
+
+// Search implements Directory.
+func (r *recorder) Search(ctx context.Context, q Query) ([]Entry, error) {
+	a, err := r.dir.search(ctx, q)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		// What follows from a failure holds no longer than an unwatched read.
+		a.expires = time.Now().Add(max(r.dir.ttl, 0))
+	}
+	if r.reads == 0 || a.expires.Before(r.age.expires) {
+		r.age.expires = a.expires
+	}
+	r.reads++
+	if r.sum != nil {
+		r.sum.Write(appendAnswer(appendQuery(nil, q), a.entries, err))
+	}
+	return a.entries, err
+}
+
+// Every string and list is preceded by its length, so that different ones
+// are never spelled alike.
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendTexts(b []byte, list []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, s := range list {
+		b = appendText(b, s)
+	}
+	return b
+}
+
+func appendQuery(b []byte, q Query) []byte {
+	b = append(appendText(b, q.Base), byte(q.Scope))
+	b = appendTexts(appendText(b, q.Filter), q.Attributes)
+	b = binary.AppendUvarint(b, uint64(len(q.Controls)))
+	for _, c := range q.Controls {
+		flags := byte(0)
+		if c.Critical {
+			flags |= 1
+		}
+		if c.Value != nil {
+			flags |= 2
+		}
+		b = appendText(append(appendText(b, c.OID), flags), string(c.Value))
+	}
+	return b
+}
+
+func appendAnswer(b []byte, entries []Entry, err error) []byte {
+	code := result.Success
+	if err != nil {
+		code = result.From(err).Code
+	}
+	b = binary.AppendUvarint(b, uint64(code))
+	b = binary.AppendUvarint(b, uint64(len(entries)))
+	for _, e := range entries {
+		b = binary.AppendUvarint(appendText(b, e.DN), uint64(len(e.Attributes)))
+		for _, a := range e.Attributes {
+			b = appendTexts(appendText(b, a.Name), a.Values)
+		}
+	}
+	return b
+}
+
+// A fingerprint stands for a sequence of questions and answers; zero stands
+// for none, which proves nothing.
+type fingerprint [sha256.Size]byte
+
+func (r *recorder) fingerprint() (f fingerprint) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.reads > 0 {
+		r.sum.Sum(f[:0])
+	}
+	return f
 }
 
 func exists(ctx context.Context, dir Directory, dn string) (bool, error) {
