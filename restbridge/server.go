@@ -9,12 +9,13 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/extop"
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/policy"
 )
 
 // Config configures a Server.
@@ -22,6 +23,19 @@ type Config struct {
 	// Generate performs the Generate Password operation. Required.
 	Generate interface {
 		Do(ctx context.Context, caller extop.Caller, r extop.GeneratePasswordRequest, controls []extop.Control) (*extop.GeneratePasswordResult, error)
+	}
+
+	// Validate, Explain and Requirements are the operations behind
+	// validatePassword, effectivePolicy and passwordRequirements. Those that
+	// are nil are not served.
+	Validate interface {
+		Do(ctx context.Context, caller extop.Caller, r extop.ValidatePasswordRequest, controls []extop.Control) (*extop.ValidatePasswordResult, error)
+	}
+	Explain interface {
+		Do(ctx context.Context, caller extop.Caller, r extop.EffectivePolicyRequest, controls []extop.Control) (*policy.Explanation, error)
+	}
+	Requirements interface {
+		Do(ctx context.Context, caller extop.Caller, r extop.PasswordQualityRequest, controls []extop.Control) (*extop.PasswordQualityResult, error)
 	}
 
 	// Authenticate tells who asks. Required.
@@ -75,9 +89,6 @@ type Server struct {
 	http http.Server
 	mux  *http.ServeMux
 	busy chan struct{} // one token for each request under way
-
-	mu     sync.Mutex
-	silent map[net.Conn]struct{} // connections that have sent nothing yet
 }
 
 // New returns a Server.
@@ -86,7 +97,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("restbridge: Generate and Authenticate are required")
 	}
 	cfg = cfg.withDefaults()
-	s := &Server{cfg: cfg, mux: http.NewServeMux(), busy: make(chan struct{}, cfg.MaxRequests), silent: make(map[net.Conn]struct{})}
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), busy: make(chan struct{}, cfg.MaxRequests)}
 	s.http = http.Server{
 		Handler:           s,
 		TLSConfig:         cfg.TLSConfig,
@@ -95,10 +106,18 @@ func New(cfg Config) (*Server, error) {
 		WriteTimeout:      20*time.Second + cfg.Timeout,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
-		ConnState:         s.watch,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
 	}
 	s.mux.Handle("/directory/v1/suggestPassword", s.operation(s.suggestPassword))
+	if cfg.Validate != nil {
+		s.mux.Handle("/directory/v1/validatePassword", s.operation(s.validatePassword))
+	}
+	if cfg.Explain != nil {
+		s.mux.Handle("/directory/v1/effectivePolicy", s.query(s.effectivePolicy))
+	}
+	if cfg.Requirements != nil {
+		s.mux.Handle("/directory/v1/passwordRequirements", s.operation(s.passwordRequirements))
+	}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &httpError{status: http.StatusNotFound, text: "there is no such resource"})
 	})
@@ -119,26 +138,9 @@ func (s *Server) ServeTLS(l net.Listener) error {
 	return s.http.ServeTLS(limit(l, s.cfg.MaxConnections), "", "")
 }
 
-// watch notes which connections have sent nothing yet.
-func (s *Server) watch(conn net.Conn, state http.ConnState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if state == http.StateNew {
-		s.silent[conn] = struct{}{}
-	} else {
-		delete(s.silent, conn)
-	}
-}
-
-// Shutdown stops serving as http.Server.Shutdown does, but does not wait for
-// the first request of connections that browsers open in advance; once ctx
-// ends, it closes the connections that are left.
+// Shutdown stops serving as http.Server.Shutdown does; once ctx ends, it
+// closes the connections that are left.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.mu.Lock()
-	for conn := range s.silent {
-		conn.Close()
-	}
-	s.mu.Unlock()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		s.http.Close()
@@ -225,8 +227,23 @@ type operationFunc func(ctx context.Context, body []byte, authenticate func() (e
 // operation wraps what all operations share: POST, JSON, authentication and
 // one place that writes.
 func (s *Server) operation(do operationFunc) http.Handler {
+	return s.handle([]string{http.MethodPost}, s.body, do)
+}
+
+// query is operation for those that read: GET, with what was asked in the
+// query of the URL instead of a body.
+func (s *Server) query(do operationFunc) http.Handler {
+	return s.handle([]string{http.MethodGet, http.MethodHead}, func(_ http.ResponseWriter, r *http.Request) ([]byte, error) {
+		return []byte(r.URL.RawQuery), nil
+	}, do)
+}
+
+// A readFunc returns what an operation was asked.
+type readFunc func(w http.ResponseWriter, r *http.Request) ([]byte, error)
+
+func (s *Server) handle(methods []string, read readFunc, do operationFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := s.perform(w, r, do)
+		body, err := s.perform(w, r, methods, read, do)
 		if err != nil {
 			s.fail(w, r, err)
 			return
@@ -236,9 +253,9 @@ func (s *Server) operation(do operationFunc) http.Handler {
 	})
 }
 
-func (s *Server) perform(w http.ResponseWriter, r *http.Request, do operationFunc) ([]byte, error) {
-	if r.Method != http.MethodPost {
-		return nil, &httpError{status: http.StatusMethodNotAllowed, allow: http.MethodPost, text: "the method must be POST"}
+func (s *Server) perform(w http.ResponseWriter, r *http.Request, methods []string, read readFunc, do operationFunc) ([]byte, error) {
+	if !slices.Contains(methods, r.Method) {
+		return nil, &httpError{status: http.StatusMethodNotAllowed, allow: strings.Join(methods, ", "), text: "the method must be " + methods[0]}
 	}
 	// Before anything else is looked at: a client that sends credentials in
 	// the clear should learn it on its first try.
@@ -250,7 +267,7 @@ func (s *Server) perform(w http.ResponseWriter, r *http.Request, do operationFun
 	if !ok {
 		return nil, result.New(result.InvalidCredentials, "credentials are required, by HTTP Basic authentication")
 	}
-	body, err := s.body(w, r)
+	body, err := read(w, r)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package restbridge
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 	"unicode/utf8"
 
@@ -51,30 +50,18 @@ func (s *Server) suggestPassword(ctx context.Context, body []byte, authenticate 
 
 func decodeSuggestPassword(body []byte) (extop.GeneratePasswordRequest, []extop.Control, error) {
 	req := extop.GeneratePasswordRequest{Count: extop.DefaultPasswordCount, Attempts: extop.DefaultValidationAttempts}
-	var policyDN, target *string
+	var sel selection
 	var controls []extop.Control
-	dnField := func(name string, to **string) field {
-		return func(value json.RawMessage) error {
-			*to = new(string)
-			return stringField(name, *to)(value)
-		}
-	}
-	err := decodeObject(body, "the body", map[string]field{
-		"passwordPolicyDN":   dnField("passwordPolicyDN", &policyDN),
-		"targetEntryDN":      dnField("targetEntryDN", &target),
+	err := decodeObject(body, "the body", sel.fields(map[string]field{
 		"numberOfPasswords":  intField("numberOfPasswords", &req.Count),
 		"validationAttempts": intField("validationAttempts", &req.Attempts),
 		"_controls":          controlsField(&controls, extop.ProxiedAuthorizationOID),
-	})
-	switch {
-	case err != nil:
+	}))
+	if err != nil {
 		return req, nil, err
-	case policyDN != nil && target != nil:
-		return req, nil, badRequest("passwordPolicyDN and targetEntryDN exclude each other")
-	case policyDN != nil:
-		req.Selection, req.DN = extop.SelectPolicyDN, *policyDN
-	case target != nil:
-		req.Selection, req.DN = extop.SelectTargetEntry, *target
+	}
+	if req.Selection, req.DN, err = sel.of(); err != nil {
+		return req, nil, err
 	}
 	switch {
 	case req.Count < 1:
@@ -85,7 +72,7 @@ func decodeSuggestPassword(body []byte) (extop.GeneratePasswordRequest, []extop.
 	return req, controls, nil
 }
 
-// appendSuggestedPasswords writes the response body in one piece of memory
+// EncodeSuggestedPasswords writes the response body in one piece of memory
 // of which no copy is left behind by growing.
 func EncodeSuggestedPasswords(res *extop.GeneratePasswordResult) ([]byte, error) {
 	size := 128 + maxEscaped*len(res.PolicyDN)
