@@ -57,6 +57,12 @@ func (c *config) dialect(ctx context.Context, client *directory.Client, log *slo
 	return d, nil
 }
 
+// A detecting is all that a dialect can be.
+var (
+	_ policy.Namer   = (*detecting)(nil)
+	_ policy.Watcher = (*detecting)(nil)
+)
+
 // detecting finds out the dialect when it is first needed, so that the
 // program starts while the directory is down. What it found stays.
 type detecting struct {
@@ -133,4 +139,16 @@ func (d *detecting) ResolveName(ctx context.Context, dir policy.Directory, name 
 		return "", result.Wrap(err, result.InvalidDNSyntax, "%q is no distinguished name", name)
 	}
 	return name, nil
+}
+
+// Watches implements policy.Watcher.
+func (d *detecting) Watches(ctx context.Context, dir policy.Directory) ([]policy.Watch, error) {
+	found, err := d.dialect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if w, ok := found.(policy.Watcher); ok {
+		return w.Watches(ctx, dir)
+	}
+	return nil, nil
 }
