@@ -57,7 +57,7 @@ func (p *program) openEmbedded(ctx context.Context, c *config, log *slog.Logger)
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	admin := &administrator{dn: d.AdminDN}
+	admin := &administrator{dn: d.AdminDN, newPassword: d.AdminPassword}
 	file := filepath.Join(c.Data, adminPasswordFile)
 	if cfg.AdminPassword != "" {
 		err = os.Remove(file) // what it holds is the password no more

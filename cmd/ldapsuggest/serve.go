@@ -155,6 +155,7 @@ type backend struct {
 type administrator struct {
 	dn           string
 	passwordFile string // empty if the password came from the environment
+	newPassword  string // if it was chosen just now: to be shown once
 	example      string // DN of a user with a policy of its own, if there is one
 }
 
@@ -397,7 +398,11 @@ func (p *program) greet(c *config, back *backend, f *frontend) {
 		fmt.Fprintln(out, "Its password is what LDAPSUGGEST_ADMIN_PASSWORD was when the directory was made.")
 		return
 	}
-	fmt.Fprintf(out, "Its password is in %s\n", back.admin.passwordFile)
+	if back.admin.newPassword != "" {
+		fmt.Fprintf(out, "Its password is %s, shown this once and kept in %s\n", back.admin.newPassword, back.admin.passwordFile)
+	} else {
+		fmt.Fprintf(out, "Its password is in %s\n", back.admin.passwordFile)
+	}
 	file := shellQuote(back.admin.passwordFile)
 	fmt.Fprintln(out, "\nTry, in another terminal:")
 	if u := f.url("ldap"); u != "" {
