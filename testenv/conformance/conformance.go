@@ -64,13 +64,13 @@ type Options struct {
 	Seed        uint64
 }
 
-// FromEnv returns o with what LDAPSUGGEST_CONFORMANCE_N (policies) and
-// LDAPSUGGEST_CONFORMANCE_SEED set in its place.
+// FromEnv returns o with what LDAPSUGGEST_N (policies) and
+// LDAPSUGGEST_SEED set in its place.
 func (o Options) FromEnv(t testing.TB) Options {
 	t.Helper()
 	for name, set := range map[string]func(uint64){
-		"LDAPSUGGEST_CONFORMANCE_N":    func(n uint64) { o.Policies = int(n) },
-		"LDAPSUGGEST_CONFORMANCE_SEED": func(n uint64) { o.Seed = n },
+		"LDAPSUGGEST_N":    func(n uint64) { o.Policies = int(n) },
+		"LDAPSUGGEST_SEED": func(n uint64) { o.Seed = n },
 	} {
 		if v := os.Getenv(name); v != "" {
 			n, err := strconv.ParseUint(v, 10, 64)
@@ -92,7 +92,7 @@ type Totals struct {
 // refused suggestion, wrong verdict and wrongly unsatisfiable policy.
 func Run(t *testing.T, s Server, o Options) *Totals {
 	t.Helper()
-	t.Logf("%s: %d policies, %d suggestions and %d verdicts each, LDAPSUGGEST_CONFORMANCE_SEED=%d", s.Name(), o.Policies, o.Suggestions, o.Verdicts, o.Seed)
+	t.Logf("%s: %d policies, %d suggestions and %d verdicts each, LDAPSUGGEST_SEED=%d", s.Name(), o.Policies, o.Suggestions, o.Verdicts, o.Seed)
 	var totals Totals
 	next := make(chan int)
 	var wg sync.WaitGroup
