@@ -38,8 +38,12 @@ type Query struct {
 	// Shared marks a read of policy or server configuration, which is not
 	// about one user: it may be answered from a cache. Below the base of a
 	// Watch of the dialect's, the answer must depend only on entries that
-	// the watch finds.
+	// the watch finds, unless it is marked Unwatched.
 	Shared bool
+
+	// Unwatched marks a shared read that also depends on entries that no
+	// Watch finds. It is kept for ServiceConfig.TTL, whatever is watched.
+	Unwatched bool
 }
 
 // A Control is a request control (RFC 4511 4.1.11).

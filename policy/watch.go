@@ -71,7 +71,7 @@ type region struct {
 // entries a filter leaves out is between the dialect's reads and its
 // watches.
 func (rs regions) cover(q Query) bool {
-	if len(rs) == 0 {
+	if len(rs) == 0 || q.Unwatched {
 		return false
 	}
 	base, err := dn.Parse(q.Base)

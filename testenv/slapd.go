@@ -59,6 +59,12 @@ type SlapdOptions struct {
 	// small machines.
 	Threads int
 
+	// SASL maps the identities of SASL mechanisms to the users below
+	// ou=people of the first database, and offers PLAIN without TLS. Only
+	// users with a password in the clear can be authenticated by CRAM-MD5
+	// and SCRAM.
+	SASL bool
+
 	// PPM is the path of the ppm check module, for the policies whose names
 	// begin with "ppm-". Without one, slapd refuses every change under them.
 	PPM string
@@ -82,6 +88,10 @@ type SlapdDatabase struct {
 	// NoPPolicy leaves the ppolicy overlay out.
 	NoPPolicy bool
 
+	// NoSyncprov leaves the syncprov overlay out, so that nothing tells of
+	// changes.
+	NoSyncprov bool
+
 	// DisableWrite sets olcPPolicyDisableWrite, which makes the overlay
 	// ignore modifications.
 	DisableWrite bool
@@ -91,6 +101,26 @@ type SlapdDatabase struct {
 
 	// LDIF are entries to load after those that are always there.
 	LDIF string
+
+	// Overlays are overlays that need no configuration, such as "sssvlv",
+	// behind those that are always there.
+	Overlays []string
+
+	// SyncFrom makes the database a consumer (RFC 4533, refreshAndPersist)
+	// of another server. It starts out empty.
+	SyncFrom *SyncSource
+}
+
+// A SyncSource is where a consumer replicates from, and as whom.
+type SyncSource struct {
+	URL     string
+	Account Account
+}
+
+// OverlayClass returns the object class that the overlay's entry in
+// cn=config has beside olcOverlayConfig, empty if none.
+func (SlapdDatabase) OverlayClass(overlay string) string {
+	return map[string]string{"sssvlv": "olcSssVlvConfig", "dds": "olcDDSConfig"}[overlay]
 }
 
 // An Account can bind.
@@ -342,6 +372,13 @@ func (b *slapdBuilder) findModulesAndSchemas() error {
 	if strings.Contains(b.PasswordHash, "ARGON2") {
 		b.Modules = append(b.Modules, "argon2.so")
 	}
+	for _, db := range b.Databases {
+		for _, overlay := range db.Overlays {
+			if module := overlay + ".so"; !slices.Contains(b.Modules, module) {
+				b.Modules = append(b.Modules, module)
+			}
+		}
+	}
 	if b.PPM != "" {
 		b.ModulePath += ":" + filepath.Dir(b.PPM)
 	}
@@ -387,6 +424,9 @@ func (b *slapdBuilder) build(ctx context.Context) error {
 		return err
 	}
 	for i, db := range b.Databases {
+		if db.SyncFrom != nil {
+			continue
+		}
 		data, err := b.data(i, db)
 		if err != nil {
 			return err

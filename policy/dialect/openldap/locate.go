@@ -209,7 +209,9 @@ func (l *locator) user(ctx context.Context, target string) (policy.Entry, bool, 
 	case len(found) == 1 && len(found[0].Values(pointer)) > 0:
 		return found[0], true, nil
 	case len(found) == 1:
-		stored, err := l.dir.Search(ctx, policy.Query{Base: target, Filter: "(" + pointer + "=*)", Attributes: []string{"1.1"}, Shared: true})
+		stored, err := l.dir.Search(ctx, policy.Query{
+			Base: target, Filter: "(" + pointer + "=*)", Attributes: []string{"1.1"}, Shared: true, Unwatched: true,
+		})
 		if err != nil && !missing(err) {
 			return policy.Entry{}, false, err
 		}
