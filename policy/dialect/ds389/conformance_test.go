@@ -113,7 +113,7 @@ func (j *judge) Exempt(_ []byte, _ rule.Subject, _ []string, theirs *conformance
 
 func TestConformance(t *testing.T) {
 	totals := conformance.Run(t, newJudge(t, testenv.DS389Options{}), conformance.Options{
-		Policies: 100, Suggestions: 50, Verdicts: 40, Seed: 389,
+		Policies: 110, Suggestions: 50, Verdicts: 40, Seed: 389,
 	}.FromEnv(t))
 	if totals.Accepted.Load() == 0 || totals.Refused.Load() == 0 {
 		t.Error("the run proved nothing")
