@@ -1,5 +1,8 @@
 # make run     serve the embedded directory on 127.0.0.1 (1389, 1636, 8080)
 # make test    install what the tests need (as root), then lint and test
+# make conformance N=1000 SEED=7
+#              let the real servers judge: N random policies on each, N
+#              suggestions for each user of slapd; a seed repeats a run
 # make lint    gofmt, go vet, staticcheck
 # make bench   benchmarks, summed up by benchstat; BASE=FILE compares
 # make build   bin/ldapsuggest
@@ -16,7 +19,10 @@ BENCH       ?= .
 COUNT       ?= 6
 PACKAGES    ?= ./...
 
-.PHONY: run build test packages lint bench
+N           ?= 1000
+SEED        ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+
+.PHONY: run build test packages lint bench conformance
 
 run: build
 	@exec bin/ldapsuggest serve $(ARGS)
@@ -28,6 +34,11 @@ build:
 # distribution ships, is built from its sources.
 test: packages lint
 	LDAPSUGGEST_PPM_BUILD=1 $(GO) test -timeout 30m $(GOTESTFLAGS) $(PACKAGES)
+
+conformance: packages
+	@echo "seed $(SEED)"
+	LDAPSUGGEST_PPM_BUILD=1 LDAPSUGGEST_PROGRESS=1 LDAPSUGGEST_N=$(N) LDAPSUGGEST_SEED=$(SEED) \
+	  $(GO) test -v -count=1 -p 1 -timeout 0 -run 'Conformance|Suggestions|Verdicts|PPM' $(GOTESTFLAGS) ./policy/dialect/... ./ldapserver/embedded
 
 packages:
 	@.ci/packages

@@ -94,6 +94,8 @@ func Run(t *testing.T, s Server, o Options) *Totals {
 	t.Helper()
 	t.Logf("%s: %d policies, %d suggestions and %d verdicts each, LDAPSUGGEST_SEED=%d", s.Name(), o.Policies, o.Suggestions, o.Verdicts, o.Seed)
 	var totals Totals
+	show := newProgress(s.Name(), o.Policies)
+	defer show.close()
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for slot := range s.Slots() {
@@ -115,6 +117,7 @@ func Run(t *testing.T, s Server, o Options) *Totals {
 	}
 	for n := range o.Policies {
 		next <- n
+		show.at(n)
 	}
 	close(next)
 	wg.Wait()
