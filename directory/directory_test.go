@@ -542,12 +542,16 @@ func TestDetect(t *testing.T) {
 		{OpenDJ, []policy.Attribute{attr("vendorName", "Open Identity Platform Community")}},
 		{OpenDJ, []policy.Attribute{attr("vendorName", "Ping Identity Corporation")}},
 		{OpenDJ, []policy.Attribute{attr("vendorName", "ldapsuggest")}},
+		{Behera, []policy.Attribute{attr("vendorName", "Sun Microsystems, Inc."), attr("supportedControl", "1.2.3", "1.3.6.1.4.1.42.2.27.8.5.1")}},
+		{OpenLDAP, []policy.Attribute{attr("objectClass", "top", "OpenLDAProotDSE"), attr("supportedControl", "1.3.6.1.4.1.42.2.27.8.5.1")}},
 		{"", []policy.Attribute{attr("vendorName", "Apache Software Foundation")}},
 		{"", nil},
 	}
 	for _, tt := range tests {
-		if got := dialectOf(policy.Entry{Attributes: tt.attrs}); got != tt.want {
-			t.Errorf("%v: %q, want %q", tt.attrs, got, tt.want)
+		e := policy.Entry{Attributes: tt.attrs}
+		got, sign := dialectOf(e)
+		if got != tt.want || (got != "") != slices.Contains(e.Values(sign.Attribute), sign.Value) {
+			t.Errorf("%v: %q by %v, want %q", tt.attrs, got, sign, tt.want)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/policy"
 	"github.com/ldapsuggest/ldapsuggest/policy/dialect/activedirectory"
+	"github.com/ldapsuggest/ldapsuggest/policy/dialect/behera"
 	"github.com/ldapsuggest/ldapsuggest/policy/dialect/ds389"
 	"github.com/ldapsuggest/ldapsuggest/policy/dialect/freeipa"
 	"github.com/ldapsuggest/ldapsuggest/policy/dialect/opendj"
@@ -24,8 +25,11 @@ import (
 func dialects() map[string]func(*config) policy.Dialect {
 	return map[string]func(*config) policy.Dialect{
 		directory.ActiveDirectory: func(*config) policy.Dialect { return activedirectory.New(activedirectory.Config{}) },
-		directory.DS389:           func(*config) policy.Dialect { return ds389.New(ds389.Config{}) },
-		directory.FreeIPA:         func(*config) policy.Dialect { return freeipa.New(freeipa.Config{}) },
+		directory.Behera: func(c *config) policy.Dialect {
+			return behera.New(behera.Config{DefaultPolicy: c.Directory.DefaultPolicy})
+		},
+		directory.DS389:   func(*config) policy.Dialect { return ds389.New(ds389.Config{}) },
+		directory.FreeIPA: func(*config) policy.Dialect { return freeipa.New(freeipa.Config{}) },
 		directory.OpenDJ: func(c *config) policy.Dialect {
 			return opendj.New(opendj.Config{DefaultPolicy: c.Directory.DefaultPolicy})
 		},
