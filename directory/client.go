@@ -23,6 +23,22 @@ type Config struct {
 	// must hold the same data.
 	URLs []string
 
+	// Balance is how connections are spread over the servers.
+	Balance Balance
+
+	// HealthInterval is the time between two checks of a server by Monitor.
+	// 0 means 5 seconds.
+	HealthInterval time.Duration
+
+	// HealthTimeout bounds the time that a check may take. 0 means 3
+	// seconds.
+	HealthTimeout time.Duration
+
+	// ProxyProtocol is the version of the PROXY protocol header that each
+	// connection begins with, before TLS: 1 or 2. It holds the addresses
+	// given to WithSource, where there are some. 0 means none.
+	ProxyProtocol int
+
 	// StartTLS asks each ldap:// server for TLS before anything else is
 	// sent. A server that refuses is not used.
 	StartTLS bool
@@ -73,6 +89,12 @@ func (c Config) withDefaults() Config {
 	if c.RequestTimeout <= 0 {
 		c.RequestTimeout = 10 * time.Second
 	}
+	if c.HealthInterval <= 0 {
+		c.HealthInterval = 5 * time.Second
+	}
+	if c.HealthTimeout <= 0 {
+		c.HealthTimeout = 3 * time.Second
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -85,7 +107,8 @@ type Client struct {
 	cfg     Config
 	servers []*server
 	slots   []slot
-	next    atomic.Uint32
+	next    atomic.Uint32 // slot
+	turn    atomic.Uint32 // of the servers
 	busy    chan struct{} // one token for each request under way
 	closed  chan struct{}
 	close   sync.Once
@@ -112,11 +135,14 @@ func New(cfg Config) (*Client, error) {
 		c.slots[i].lock = make(chan struct{}, 1)
 	}
 	if cfg.Dialer != nil {
-		c.servers = []*server{{name: "the embedded directory", dial: cfg.Dialer}}
+		c.servers = []*server{{name: "the embedded directory", dial: cfg.Dialer, suspect: make(chan struct{}, 1)}}
 		return c, nil
 	}
 	if len(cfg.URLs) == 0 {
 		return nil, errors.New("directory: no URL")
+	}
+	if cfg.ProxyProtocol < 0 || cfg.ProxyProtocol > 2 {
+		return nil, errors.New("directory: the PROXY protocol has the versions 1 and 2")
 	}
 	for _, u := range cfg.URLs {
 		s, err := newServer(u, cfg)
@@ -178,8 +204,8 @@ func (c *Client) Search(ctx context.Context, q policy.Query) ([]policy.Entry, er
 		if !broken(err) || ctx.Err() != nil {
 			return nil, c.fault(ctx, err)
 		}
-		c.cfg.Log.Warn("directory connection lost", "server", conn.from.name, "error", err)
-		conn.from.failed()
+		c.failed(conn.from, err)
+		conn.from.doubt()
 		go conn.Close()
 		if retry || errors.Is(err, errSlow) {
 			return nil, c.fault(ctx, err)
@@ -245,7 +271,7 @@ func (c *Client) acquire(ctx context.Context) (*pooled, error) {
 		return nil, result.New(result.Unavailable, "the server is shutting down")
 	default:
 	}
-	if s.conn != nil && !s.conn.IsClosing() && !s.conn.from.isDown() {
+	if s.conn != nil && !s.conn.IsClosing() && !s.conn.from.isDown() && !s.conn.from.draining.Load() {
 		return s.conn, nil
 	}
 	if s.conn != nil {

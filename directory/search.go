@@ -16,7 +16,11 @@ import (
 
 // client starts go-ldap on an open connection.
 func (c *Client) client(raw net.Conn) *ldap.Conn {
-	_, isTLS := raw.(*tls.Conn)
+	inner := raw
+	if t, ok := raw.(*tracked); ok {
+		inner = t.Conn
+	}
+	_, isTLS := inner.(*tls.Conn)
 	l := ldap.NewConn(&bounded{raw, c.cfg.RequestTimeout}, isTLS)
 	// Our own timers come first; this one frees what they left behind.
 	l.SetTimeout(c.cfg.RequestTimeout + time.Second)

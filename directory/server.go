@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,22 +22,59 @@ import (
 // A DialFunc opens a connection on which LDAP is spoken at once.
 type DialFunc func(ctx context.Context) (net.Conn, error)
 
-// downTime is how long a server that failed is tried after all others.
-const downTime = 5 * time.Second
-
 // A server is one of the directory's servers.
 type server struct {
-	name  string // its URL
-	dial  DialFunc
-	until atomic.Int64 // Unix nanoseconds until which it counts as down
+	name string // its URL
+	dial DialFunc
+
+	failures  atomic.Int32  // since the last success
+	until     atomic.Int64  // Unix nanoseconds until which it counts as down, unless monitored
+	monitored atomic.Bool   // checks tell when it is up again
+	draining  atomic.Bool   // no new connections
+	suspect   chan struct{} // holds a token if a check is due at once
+
+	mu    sync.Mutex
+	conns map[*tracked]struct{} // of Dial
+	gone  chan struct{}         // closed once conns is empty; nil if nobody waits
 }
 
-func (s *server) failed()      { s.until.Store(time.Now().Add(downTime).UnixNano()) }
-func (s *server) isDown() bool { return time.Now().UnixNano() < s.until.Load() }
+// fail notes a failure and returns how many there were in a row.
+func (s *server) fail() int32 {
+	n := s.failures.Add(1)
+	s.until.Store(time.Now().Add(s.backOff(maxDownTime)).UnixNano())
+	return n
+}
+
+// succeed notes that the server answers. It reports whether it was down.
+func (s *server) succeed() bool {
+	if s.failures.Load() == 0 {
+		return false
+	}
+	s.until.Store(0)
+	return s.failures.Swap(0) != 0
+}
+
+// backOff is the time that the failures so far are worth.
+func (s *server) backOff(most time.Duration) time.Duration {
+	n := max(s.failures.Load()-1, 0)
+	return min(minDownTime<<min(n, 10), most)
+}
+
+func (s *server) isDown() bool {
+	return s.failures.Load() > 0 && (s.monitored.Load() || time.Now().UnixNano() < s.until.Load())
+}
+
+// doubt has the server checked at once, if it is monitored.
+func (s *server) doubt() {
+	select {
+	case s.suspect <- struct{}{}:
+	default:
+	}
+}
 
 // newServer parses an LDAP URL (RFC 4516) without a DN.
 func newServer(raw string, cfg Config) (*server, error) {
-	s := &server{name: raw}
+	s := &server{name: raw, suspect: make(chan struct{}, 1)}
 	// net/url refuses the %2F of a socket's path in the host.
 	if rest, ok := strings.CutPrefix(raw, "ldapi://"); ok {
 		path, err := url.PathUnescape(strings.TrimSuffix(rest, "/"))
@@ -76,8 +114,15 @@ func newServer(raw string, cfg Config) (*server, error) {
 	addr := net.JoinHostPort(u.Hostname(), port)
 	s.dial = func(ctx context.Context) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
-		if err != nil || u.Scheme == "ldap" && !cfg.StartTLS {
-			return conn, err
+		if err != nil {
+			return nil, err
+		}
+		if err := sendHeader(ctx, conn, cfg.ProxyProtocol); err != nil {
+			conn.Close()
+			return nil, err
+		}
+		if u.Scheme == "ldap" && !cfg.StartTLS {
+			return conn, nil
 		}
 		return secure(ctx, conn, tlsConfig, u.Scheme == "ldap")
 	}
@@ -150,31 +195,26 @@ func startTLS(conn net.Conn) error {
 	return ldap.GetLDAPError(packet)
 }
 
-// eachServer calls f for one server after another until one succeeds: those
-// not known to be down first, each group in the configured order.
+// eachServer calls f for one server after another until one succeeds, in the
+// order of Config.Balance, those that are down last.
 func (c *Client) eachServer(ctx context.Context, f func(context.Context, *server) error) error {
-	var order, down []*server
-	for _, s := range c.servers {
-		if s.isDown() {
-			down = append(down, s)
-		} else {
-			order = append(order, s)
-		}
-	}
-	var last error
-	for _, s := range append(order, down...) {
+	last := error(errDrained)
+	for _, s := range c.order() {
 		attempt, cancel := context.WithTimeout(ctx, c.cfg.DialTimeout)
 		err := f(attempt, s)
 		cancel()
 		if err == nil {
-			s.until.Store(0)
+			// Under Monitor, only a check that was answered ends a failure:
+			// a server that accepts connections may still answer nothing.
+			if !s.monitored.Load() {
+				c.succeeded(s)
+			}
 			return nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		c.cfg.Log.Warn("directory server failed", "server", s.name, "error", err)
-		s.failed()
+		c.failed(s, err)
 		last = err
 	}
 	var e *result.Error
@@ -184,13 +224,20 @@ func (c *Client) eachServer(ctx context.Context, f func(context.Context, *server
 	return result.Wrap(last, result.Unavailable, "the directory cannot be reached")
 }
 
-// Dial opens a connection to the first server that can be reached, without
-// binding. The caller speaks LDAP on it and closes it.
+// Dial opens a connection to a server, as Config.Balance says, without
+// binding. The caller speaks LDAP on it and closes it. It is to no server that
+// is down while another one answers.
+//
+// Errors: unavailable(52) if no server can be reached; the context's error.
 func (c *Client) Dial(ctx context.Context) (net.Conn, error) {
 	var conn net.Conn
-	err := c.eachServer(ctx, func(ctx context.Context, s *server) (err error) {
-		conn, err = s.dial(ctx)
-		return err
+	err := c.eachServer(ctx, func(ctx context.Context, s *server) error {
+		raw, err := s.dial(ctx)
+		if err != nil {
+			return err
+		}
+		conn = s.track(raw)
+		return nil
 	})
 	return conn, err
 }
