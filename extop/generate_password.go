@@ -52,6 +52,10 @@ type GeneratePasswordRequest struct {
 	DN        string
 	Count     int // numberOfPasswords, at least 1
 	Attempts  int // validationAttempts, at least 0; 0 means no validation
+
+	// Recipe, if not nil, says how the passwords are made. It is not part of
+	// the protocol: it is for doors whose clients choose.
+	Recipe *policy.Recipe
 }
 
 // DecodeGeneratePasswordRequest decodes a requestValue; nil is an absent one.
@@ -507,6 +511,9 @@ func (g *GeneratePassword) perform(ctx context.Context, r GeneratePasswordReques
 		}
 	}
 	rec.EffectivePolicyDN = eff.Policy.DN
+	if r.Recipe != nil {
+		eff = &policy.Effective{Compiled: eff.With(*r.Recipe), Located: eff.Located}
+	}
 
 	rnd := g.rands.Get().(*generate.Rand)
 	defer func() {
