@@ -129,6 +129,7 @@ func (p *program) serve(ctx context.Context, args []string) error {
 		return err
 	}
 	defer back.close()
+	defer back.watch(ctx, log)()
 	front, err := newFrontend(c, back, log)
 	if err != nil {
 		return err
