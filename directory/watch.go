@@ -47,14 +47,20 @@ const (
 	// to be in force: no message tells.
 	settleTime = time.Second
 
+	// silence is how long a server that is watched may take to answer before
+	// it counts as lost.
+	silence = 2 * time.Second
+
 	// The time until a lost server is tried again doubles from one to the
 	// other.
 	minBackOff = 250 * time.Millisecond
 	maxBackOff = 30 * time.Second
 
 	// slowBackOff is the time until a server is tried again on which
-	// comparing takes longer than the interval: it is a burden there.
+	// comparing took longer than the interval, maxSlow times in a row: it is
+	// a burden there.
 	slowBackOff = 10 * time.Minute
+	maxSlow     = 5
 )
 
 // Watch tells l of changes to what it wants watched, on all servers, since
@@ -130,7 +136,6 @@ func (w *watcher) keep(ctx context.Context, i int, s *server) {
 	wait := minBackOff
 	for {
 		established, err := w.session(ctx, i, s)
-		w.set(i, nil)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -168,9 +173,10 @@ func (w *watcher) session(ctx context.Context, i int, s *server) (established bo
 		return false, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	ss := &session{watcher: w, conn: conn, fail: cancel, moved: make(chan struct{}, 1)}
+	ss := &session{watcher: w, conn: conn, fail: cancel, limit: w.client.cfg.RequestTimeout, moved: make(chan struct{}, 1)}
 	defer func() {
 		cancel(nil)
+		w.set(i, nil) // at once: the rest may take time
 		conn.Close()
 		ss.wg.Wait()
 	}()
@@ -188,6 +194,7 @@ func (w *watcher) session(ctx context.Context, i int, s *server) (established bo
 	}
 	w.cfg.Log.Info("policies are watched", "server", s.name, "how", how)
 	w.set(i, watches)
+	ss.limit = min(ss.limit, silence)
 
 	tick := time.NewTicker(w.cfg.Interval)
 	defer tick.Stop()
@@ -216,8 +223,10 @@ type session struct {
 	*watcher
 	conn  *ldap.Conn
 	fail  context.CancelCauseFunc // ends the session
+	limit time.Duration           // for the answer to a search
 	moved chan struct{}           // holds a token if other entries may have to be watched
 	polls []*poll
+	slow  int // comparisons in a row that took longer than the interval
 	wg    sync.WaitGroup
 }
 
@@ -322,7 +331,7 @@ func (s *session) follow(ctx context.Context, r ldap.Response, settle time.Durat
 		}
 		ended <- err
 	})
-	limit := s.client.cfg.RequestTimeout
+	limit := s.limit
 	if settle > 0 {
 		limit = settle
 	}
@@ -369,7 +378,7 @@ func (s *session) Search(ctx context.Context, q policy.Query) ([]policy.Entry, e
 		}()
 		o.res, o.err = s.conn.Search(searchRequest(q))
 	})
-	timer := time.NewTimer(s.client.cfg.RequestTimeout)
+	timer := time.NewTimer(s.limit)
 	defer timer.Stop()
 	select {
 	case o := <-done:

@@ -23,22 +23,21 @@ type poll struct {
 
 // compare repeats all polls, and tells of differences.
 func (s *session) compare(ctx context.Context) error {
-	begun, first := time.Now(), false
-	differs := false
+	begun, differs := time.Now(), false
 	for _, p := range s.polls {
 		now, err := s.look(ctx, p.watch)
 		if err != nil {
 			return err
 		}
-		first = first || !p.done
 		differs = differs || p.done && now != p.last
 		p.last, p.done = now, true
 	}
 	if differs {
 		s.changed()
 	}
-	// The first time, nothing is in the server's caches.
-	if !first && time.Since(begun) > s.cfg.Interval {
+	if time.Since(begun) <= s.cfg.Interval {
+		s.slow = 0
+	} else if s.slow++; s.slow >= maxSlow {
 		return errTooSlow
 	}
 	return nil

@@ -203,9 +203,44 @@ func TestWatchSlapd(t *testing.T) {
 	w.obeys(t, user, "pwdMinLength", "no such demand")
 }
 
-// Whatever happens to the server, the watch comes back, and what changed
+// A server that crashes and comes back is watched again.
+func TestWatchAfterCrash(t *testing.T) {
+	t.Parallel()
+	s := testenv.StartSlapd(t, testenv.SlapdOptions{ReadableConfig: true, Databases: []testenv.SlapdDatabase{{Users: 20}}})
+	w := watch(t, openldap.New(openldap.Config{}), directory.Config{URLs: []string{s.URL}, BindDN: s.Reader.DN, BindPassword: []byte(s.Reader.Password)})
+	user := policy.Selection{Target: s.UserDN(1)}
+	w.settled(t, user)
+	for _, length := range []string{"31", "32"} {
+		s.Kill()
+		w.until(t, false)
+		s.Restart(t)
+		w.until(t, true)
+		modify(t, s.Dial(t, s.Admin), s.PolicyDN("strict"), map[string]string{"pwdMinLength": length})
+		w.obeys(t, user, "pwdMinLength", length)
+	}
+}
+
+// With several servers, policies are kept only while all are watched.
+func TestWatchAllServers(t *testing.T) {
+	t.Parallel()
+	s := testenv.StartSlapd(t, testenv.SlapdOptions{ReadableConfig: true, Databases: []testenv.SlapdDatabase{{Users: 20}}})
+	a, b := newCutter(t, strings.TrimPrefix(s.URL, "ldap://")), newCutter(t, strings.TrimPrefix(s.URL, "ldap://"))
+	w := watch(t, openldap.New(openldap.Config{}), directory.Config{
+		URLs: []string{"ldap://" + a.addr, "ldap://" + b.addr}, BindDN: s.Reader.DN, BindPassword: []byte(s.Reader.Password),
+	})
+	for _, c := range []*cutter{b, a} {
+		c.cut()
+		w.until(t, false)
+		c.mend()
+		w.until(t, true)
+	}
+	modify(t, s.Dial(t, s.Admin), s.PolicyDN("strict"), map[string]string{"pwdMinLength": "31"})
+	w.obeys(t, policy.Selection{Target: s.UserDN(1)}, "pwdMinLength", "31")
+}
+
+// Whatever happens to the connection, the watch comes back, and what changed
 // meanwhile is seen.
-func TestWatchSurvivesRestart(t *testing.T) {
+func TestWatchSurvivesNetwork(t *testing.T) {
 	t.Parallel()
 	s := testenv.StartSlapd(t, testenv.SlapdOptions{ReadableConfig: true, Databases: []testenv.SlapdDatabase{{Users: 20}}})
 	// A proxy that can be cut: the server behind it goes on changing.
@@ -291,6 +326,12 @@ func TestWatchDS389(t *testing.T) {
 	w.ignores(t, func() { modify(t, admin, s.UserDN(2), map[string]string{"sn": "Other"}) }, func() {
 		modify(t, admin, local.PolicyDN, map[string]string{"passwordWarning": "1000"})
 	})
+	s.Kill()
+	w.until(t, false)
+	s.Restart(t)
+	w.until(t, true)
+	modify(t, s.Dial(t, s.Admin), local.PolicyDN, map[string]string{"passwordMinLength": "34"})
+	w.obeys(t, local, "passwordMinLength", "34")
 }
 
 func TestWatchSamba(t *testing.T) {
