@@ -47,6 +47,9 @@ type Config struct {
 	PassSecurityLayers bool
 
 	MaxConnections          int // client connections at a time; default 10,000
+	MaxAddressConnections   int // the same from one IPv4 address or IPv6 /64; default half of MaxConnections, at least 64
+	MaxHandshakes           int // TLS handshakes at a time, of which a further one ends the oldest; default 1,024
+	MaxPartial              int // octets held of messages that have arrived in part, as MaxHandshakes; default 64 MiB
 	MaxMessageSize          int // octets of a client's message; default 4 MiB
 	MaxAnonymousMessageSize int // the same before a bind; default 256 KiB, never above MaxMessageSize
 	MaxDepth                int // nesting of a client's message; default 100, at most 255
@@ -76,7 +79,8 @@ type Observer interface {
 	ConnectionOpened()
 	ConnectionClosed()
 
-	// ConnectionRefused is called when Config.MaxConnections is reached.
+	// ConnectionRefused is called when Config.MaxConnections or
+	// MaxAddressConnections is reached.
 	ConnectionRefused()
 
 	// Disconnected is called when the server ends a connection with a
@@ -107,6 +111,7 @@ type Supplement interface {
 	Supplement(ctx context.Context, bindDN string, msg message.Message) (responses []byte, handled bool)
 }
 
+// setDefaults replaces each 0 and each negative value.
 func (c *Config) setDefaults() {
 	number := func(n *int, v int) {
 		switch {
@@ -117,6 +122,9 @@ func (c *Config) setDefaults() {
 		}
 	}
 	number(&c.MaxConnections, 10_000)
+	number(&c.MaxAddressConnections, max(c.MaxConnections/2, 64))
+	number(&c.MaxHandshakes, 1024)
+	number(&c.MaxPartial, 64<<20)
 	number(&c.MaxMessageSize, 4<<20)
 	number(&c.MaxAnonymousMessageSize, 256<<10)
 	c.MaxAnonymousMessageSize = min(c.MaxAnonymousMessageSize, c.MaxMessageSize)

@@ -57,7 +57,7 @@ func (s *session) directory(ctx context.Context) (*link, error) {
 		ctx, cancel = context.WithTimeout(ctx, t)
 		defer cancel()
 	}
-	conn, err := s.srv.cfg.Dial(ctx)
+	conn, err := s.srv.cfg.Dial(context.WithValue(ctx, clientKey{}, s.raw))
 	if err != nil {
 		s.srv.cfg.Logger.Error("cannot reach the directory", "error", err)
 		if !errors.Is(ctx.Err(), context.Canceled) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"syscall"
@@ -26,9 +27,13 @@ type Server struct {
 	root    rootDSE
 	buffers sync.Pool
 
+	handshakes ration
+	partial    ration // of messages that have arrived in part
+
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
 	sessions  map[*session]struct{}
+	origins   map[netip.Prefix]int // sessions from there
 	closing   bool
 	empty     chan struct{} // closed once closing and without sessions
 }
@@ -48,8 +53,10 @@ func New(cfg Config) *Server {
 		ours:      make(map[string]*extended, len(cfg.Extended)),
 		listeners: make(map[net.Listener]struct{}),
 		sessions:  make(map[*session]struct{}),
+		origins:   make(map[netip.Prefix]int),
 		empty:     make(chan struct{}),
 	}
+	s.handshakes.max, s.partial.max = cfg.MaxHandshakes, cfg.MaxPartial
 	s.buffers.New = func() any { return new([bufferSize]byte) }
 	for oid, h := range cfg.Extended {
 		immediate, _ := h.(extop.Immediate)
@@ -119,8 +126,9 @@ func passing(err error) bool {
 }
 
 func (s *Server) start(conn net.Conn, useTLS bool) {
+	from := origin(conn.RemoteAddr())
 	s.mu.Lock()
-	full := len(s.sessions) >= s.cfg.MaxConnections
+	full := len(s.sessions) >= s.cfg.MaxConnections || s.origins[from] >= s.cfg.MaxAddressConnections
 	if full || s.closing {
 		s.mu.Unlock()
 		if full {
@@ -137,20 +145,24 @@ func (s *Server) start(conn net.Conn, useTLS bool) {
 	}
 	sess := newSession(s, conn)
 	s.sessions[sess] = struct{}{}
+	s.origins[from]++
 	s.mu.Unlock()
 
 	s.cfg.Observer.ConnectionOpened()
 	go func() {
-		defer s.remove(sess)
+		defer s.remove(sess, from)
 		sess.serve(useTLS)
 	}()
 }
 
-func (s *Server) remove(sess *session) {
+func (s *Server) remove(sess *session, from netip.Prefix) {
 	s.cfg.Observer.ConnectionClosed()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, sess)
+	if s.origins[from]--; s.origins[from] == 0 {
+		delete(s.origins, from)
+	}
 	if s.closing && len(s.sessions) == 0 {
 		close(s.empty)
 	}
@@ -218,6 +230,11 @@ func (s *Server) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error
 		ctx, cancel = context.WithTimeout(ctx, s.cfg.HandshakeTimeout)
 		defer cancel()
 	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	share := &share{end: end}
+	s.handshakes.take(share, 1)
+	defer s.handshakes.give(share)
 	c := tls.Server(conn, s.cfg.TLSConfig)
 	if err := c.HandshakeContext(ctx); err != nil {
 		return nil, err

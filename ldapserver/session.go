@@ -47,6 +47,7 @@ type session struct {
 	// Of serve's goroutine alone.
 	in        *message.Reader
 	messageBy time.Time // when the message that has arrived in part must be complete
+	partial   share     // of what has arrived of it
 	request   extop.Request
 	response  extop.Response
 
@@ -107,6 +108,7 @@ func newSession(srv *Server, conn net.Conn) *session {
 	}
 	s.in = message.NewReader(conn, message.Limits{MaxSize: srv.cfg.MaxAnonymousMessageSize, MaxDepth: srv.cfg.MaxDepth})
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.partial.end = func() { s.end(result.Busy, "too much has arrived of messages that are not finished") }
 	s.protected.Store(local(conn.RemoteAddr()))
 	return s
 }
@@ -200,6 +202,7 @@ func (s *session) read() error {
 			}
 			if ok {
 				s.messageBy = time.Time{}
+				s.complete()
 				switch s.handle(m) {
 				case done:
 					s.in.Advance()
@@ -257,6 +260,7 @@ func (s *session) fill(hold bool, changes uint64) error {
 	s.setDeadline(hold)
 	s.mu.Unlock()
 
+	s.buffer(hold)
 	err := s.in.Fill()
 
 	s.mu.Lock()
@@ -384,6 +388,8 @@ func (s *session) teardown() {
 	}
 	s.mu.Unlock()
 	s.cancel()
+	s.complete()
+	s.in = nil // it is of no more use, and may be large
 	if l := s.link.Load(); l != nil {
 		_ = l.conn.Close()
 	}

@@ -22,6 +22,7 @@ type Reader struct {
 	buf        []byte
 	start, end int  // buf[start:end] is unread
 	front      int  // size of the message that Peek returned
+	reserved   bool // there is room for the next read
 	full       bool // the last read filled the buffer
 	sparse     int  // reads in a row that left most of the buffer free
 }
@@ -71,7 +72,8 @@ func (r *Reader) Discard(n int) {
 // Fill reads once from the source, behind what is buffered. The error is that
 // of the source; it is nil if anything was read.
 func (r *Reader) Fill() error {
-	r.makeRoom()
+	r.Reserve()
+	r.reserved = false
 	n, err := r.src.Read(r.buf[r.end:])
 	r.end += n
 	r.full = r.end == len(r.buf)
@@ -87,6 +89,16 @@ func (r *Reader) Fill() error {
 		err = io.ErrNoProgress
 	}
 	return err
+}
+
+// Reserve makes the room that the next Fill reads into, and returns the size
+// of the buffer.
+func (r *Reader) Reserve() int {
+	if !r.reserved {
+		r.makeRoom()
+		r.reserved = true
+	}
+	return len(r.buf)
 }
 
 func (r *Reader) makeRoom() {
