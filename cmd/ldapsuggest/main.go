@@ -23,12 +23,14 @@ import (
 const (
 	exitFailure  = 1
 	exitUsage    = 2
-	exitRejected = 3 // suggest: a password would be refused
+	exitRejected = 3 // suggest, policy check: a password would be refused; breach check: one is public
 )
 
 const usage = `Usage:
   ldapsuggest serve   [--config FILE] [--data DIR] [--ldap ADDR] [--ldaps ADDR] [--rest ADDR]
   ldapsuggest suggest [-H URL] -D DN (-w PASSWORD | -W | -y FILE) [--target DN | --policy DN] [-n COUNT]
+  ldapsuggest policy  detect | explain | check  [--config FILE | -H URL -D DN -y FILE] [DN]
+  ldapsuggest breach  build SOURCE OUTPUT | check LIST
   ldapsuggest export  [--data DIR] [FILE]
   ldapsuggest version
   ldapsuggest help [COMMAND]
@@ -71,6 +73,8 @@ func (p *program) commands() map[string]command {
 	return map[string]command{
 		"serve":   {serveUsage, p.serve},
 		"suggest": {suggestUsage, p.suggest},
+		"policy":  {policyUsage, p.policy},
+		"breach":  {breachUsage, p.breach},
 		"export":  {exportUsage, p.export},
 		"version": {"Usage: ldapsuggest version\n\nPrints the version.\n", p.version},
 		"help":    {usage, p.help},

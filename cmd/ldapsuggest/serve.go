@@ -268,7 +268,15 @@ func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) 
 	if err != nil {
 		return nil, err
 	}
-	if f.rest, err = restbridge.New(restbridge.Config{Generate: generate, Authenticate: users, TLSConfig: tlsConfig, Log: log}); err != nil {
+	if f.rest, err = restbridge.New(restbridge.Config{
+		Generate:     generate,
+		Validate:     extop.NewValidatePassword(extop.ValidatePasswordConfig{Policies: back.policies, Audit: audit(log)}),
+		Explain:      extop.NewEffectivePolicy(extop.EffectivePolicyConfig{Policies: back.policies, Audit: audit(log)}),
+		Requirements: quality,
+		Authenticate: users,
+		TLSConfig:    tlsConfig,
+		Log:          log,
+	}); err != nil {
 		return nil, err
 	}
 	if c.Listen.LDAP != "" {

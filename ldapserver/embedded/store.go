@@ -35,6 +35,10 @@ type store struct {
 	db *bolt.DB
 }
 
+// ErrInUse is what Open's error wraps where another process has the directory
+// open.
+var ErrInUse = errors.New("in use by another process")
+
 func openStore(dir string) (*store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -42,7 +46,7 @@ func openStore(dir string) (*store, error) {
 	path := filepath.Join(dir, storeFile)
 	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType})
 	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("embedded: %s is in use by another process", path)
+		return nil, fmt.Errorf("embedded: %s is %w", path, ErrInUse)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("embedded: opening %s: %w", path, err)
