@@ -65,10 +65,10 @@ const (
 
 // Watch tells l of changes to what it wants watched, on all servers, since
 // any may answer the next read. It returns when ctx ends or the Client is
-// closed, or when l wants nothing watched. Each server has one connection for
-// this, on which changes are told by persistent search or by content
-// synchronization (RFC 4533), whichever the server offers, or found by
-// comparing. A connection that is lost is opened again.
+// closed, or when l wants nothing watched. Changes are told by persistent
+// search or by content synchronization (RFC 4533), whichever the server
+// offers, each on a connection of its own, or found by comparing. Connections
+// that are lost are opened again.
 func (c *Client) Watch(ctx context.Context, l Listener, cfg WatchConfig) {
 	if cfg.Interval <= 0 {
 		cfg.Interval = 500 * time.Millisecond
@@ -168,18 +168,21 @@ func (w *watcher) keep(ctx context.Context, i int, s *server) {
 // session watches a server on one connection. It reports whether it got as
 // far as watching, and why it does no longer.
 func (w *watcher) session(ctx context.Context, i int, s *server) (established bool, err error) {
-	conn, err := w.client.open(ctx, s)
-	if err != nil {
-		return false, err
-	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	ss := &session{watcher: w, conn: conn, fail: cancel, limit: w.client.cfg.RequestTimeout, moved: make(chan struct{}, 1)}
+	ss := &session{watcher: w, server: s, fail: cancel, limit: w.client.cfg.RequestTimeout, moved: make(chan struct{}, 1)}
 	defer func() {
 		cancel(nil)
 		w.set(i, nil) // at once: the rest may take time
-		conn.Close()
+		for _, c := range append(ss.streams, ss.conn) {
+			if c != nil {
+				c.Close()
+			}
+		}
 		ss.wg.Wait()
 	}()
+	if ss.conn, err = w.client.open(ctx, s); err != nil {
+		return false, err
+	}
 
 	watches, err := w.listener.Watches(ctx, ss)
 	if err != nil {
@@ -218,10 +221,18 @@ func (w *watcher) session(ctx context.Context, i int, s *server) (established bo
 	}
 }
 
-// A session is a connection on which a server is watched.
+// A session is a time in which a server is watched without a break.
 type session struct {
 	*watcher
-	conn  *ldap.Conn
+	server *server
+	conn   *ldap.Conn // for all but streams
+
+	// The connections of searches that do not end, one each: servers bound
+	// the requests under way on a connection, and slapd counts these for
+	// ever.
+	mu      sync.Mutex
+	streams []*ldap.Conn
+
 	fail  context.CancelCauseFunc // ends the session
 	limit time.Duration           // for the answer to a search
 	moved chan struct{}           // holds a token if other entries may have to be watched
@@ -262,19 +273,19 @@ func (s *session) start(ctx context.Context, watches []policy.Watch) (string, er
 	failures := make([]error, len(watches))
 	var wg sync.WaitGroup
 	for i, w := range watches {
-		var attempt func(context.Context, policy.Watch) error
+		var try attempt
 		switch {
 		case w.Poll || w.Base == "": // of the root DSE, no server sends notice
 		case offered(persistentSearchOID):
-			ways[i], attempt = byPersistentSearch, s.persistentSearch
+			ways[i], try = byPersistentSearch, s.persistentSearch
 		case offered(ldap.ControlTypeSyncRequest):
-			ways[i], attempt = bySync, s.sync
+			ways[i], try = bySync, s.sync
 		}
-		if attempt == nil {
+		if try == nil {
 			ways[i] = byComparing
 			continue
 		}
-		wg.Go(func() { failures[i] = attempt(ctx, w) })
+		wg.Go(func() { failures[i] = s.stream(ctx, w, try) })
 	}
 	wg.Wait()
 	for i, err := range failures {
@@ -288,10 +299,6 @@ func (s *session) start(ctx context.Context, watches []policy.Watch) (string, er
 		if ways[i] == byComparing {
 			s.polls = append(s.polls, &poll{watch: watches[i]})
 		}
-	}
-	if len(s.polls) == 0 {
-		// Something has to show that the connection is alive.
-		s.polls = append(s.polls, &poll{watch: policy.Watch{Attributes: []string{"1.1"}}})
 	}
 	if err := s.compare(ctx); err != nil {
 		return "", err
@@ -311,11 +318,32 @@ func (s *session) start(ctx context.Context, watches []policy.Watch) (string, er
 	return strings.Join(texts, "; "), nil
 }
 
+// An attempt begins a search for changes on a connection, and returns once it
+// is in force. An error that is an errRefused says that the server does not
+// do it.
+type attempt func(ctx context.Context, conn *ldap.Conn, w policy.Watch) error
+
+// stream makes an attempt on a connection of its own.
+func (s *session) stream(ctx context.Context, w policy.Watch, try attempt) error {
+	conn, err := s.client.open(ctx, s.server)
+	if err != nil {
+		return err
+	}
+	if err := try(ctx, conn, w); err != nil {
+		conn.Close()
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streams = append(s.streams, conn)
+	return nil
+}
+
 // follow calls f with each message of a search that does not end, and waits
 // until the search is in force: when f first returns true or, if settle is
-// not 0, after that time. From then on, its end is the session's. An answer
-// that ends it before is an errRefused.
-func (s *session) follow(ctx context.Context, r ldap.Response, settle time.Duration, f func() (inForce bool)) error {
+// not 0, after that time. An answer that ends it before is an errRefused.
+// After that, its end is sent to the channel.
+func (s *session) follow(ctx context.Context, r ldap.Response, settle time.Duration, f func() (inForce bool)) (<-chan error, error) {
 	inForce, ended := make(chan struct{}), make(chan error, 1)
 	s.wg.Go(func() {
 		begun := false
@@ -340,16 +368,20 @@ func (s *session) follow(ctx context.Context, r ldap.Response, settle time.Durat
 	select {
 	case <-inForce:
 	case err := <-ended:
-		return refusal(err)
+		return nil, refusal(err)
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	case <-timer.C:
 		if settle == 0 {
-			return errSlow
+			return nil, errSlow
 		}
 	}
+	return ended, nil
+}
+
+// endWith ends the session when a search for changes ends.
+func (s *session) endWith(ended <-chan error) {
 	s.wg.Go(func() { s.fail(<-ended) })
-	return nil
 }
 
 // refusal tells an answer of the server's from a broken connection.
@@ -360,9 +392,14 @@ func refusal(err error) error {
 	return errRefused{err}
 }
 
-// Search implements policy.Directory on the session's connection. One that
-// does not answer in time ends the session.
+// Search implements policy.Directory on the session's connection.
 func (s *session) Search(ctx context.Context, q policy.Query) ([]policy.Entry, error) {
+	return s.search(ctx, s.conn, q, s.limit)
+}
+
+// search makes a search that has to be answered within a time. Its goroutine
+// may go on until the connection is closed.
+func (s *session) search(ctx context.Context, conn *ldap.Conn, q policy.Query, limit time.Duration) ([]policy.Entry, error) {
 	type outcome struct {
 		res *ldap.SearchResult
 		err error
@@ -376,9 +413,9 @@ func (s *session) Search(ctx context.Context, q policy.Query) ([]policy.Entry, e
 			}
 			done <- o
 		}()
-		o.res, o.err = s.conn.Search(searchRequest(q))
+		o.res, o.err = conn.Search(searchRequest(q))
 	})
-	timer := time.NewTimer(s.limit)
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case o := <-done:
@@ -389,8 +426,7 @@ func (s *session) Search(ctx context.Context, q policy.Query) ([]policy.Entry, e
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case <-timer.C:
-		s.fail(errSlow)
-		return nil, s.client.fault(ctx, errSlow)
+		return nil, result.Wrap(errSlow, result.Unavailable, "the directory did not answer within %v", limit)
 	}
 }
 

@@ -3,6 +3,8 @@ package directory
 import (
 	"context"
 
+	"github.com/go-ldap/ldap/v3"
+
 	"github.com/ldapsuggest/ldapsuggest/policy"
 )
 
@@ -21,12 +23,16 @@ var persistentSearchValue = []byte{0x30, 0x09, 0x02, 0x01, 0x0f, 0x01, 0x01, 0xf
 
 // persistentSearch watches by a search that does not end. The server says
 // nothing until something changes, nor when it begins to look.
-func (s *session) persistentSearch(ctx context.Context, w policy.Watch) error {
+func (s *session) persistentSearch(ctx context.Context, conn *ldap.Conn, w policy.Watch) error {
 	q := policy.Query{Base: w.Base, Scope: w.Scope, Filter: w.Filter, Attributes: []string{"1.1"}}
 	q.Controls = []policy.Control{{OID: persistentSearchOID, Critical: true, Value: persistentSearchValue}}
-	r := s.conn.SearchAsync(ctx, searchRequest(q), 0)
-	return s.follow(ctx, r, settleTime, func() bool {
+	r := conn.SearchAsync(ctx, searchRequest(q), 0)
+	ended, err := s.follow(ctx, r, settleTime, func() bool {
 		s.changed()
 		return false // 389 Directory Server sends cn=config once before it begins
 	})
+	if err == nil {
+		s.endWith(ended)
+	}
+	return err
 }

@@ -21,7 +21,8 @@ type poll struct {
 	done  bool // whether last is set
 }
 
-// compare repeats all polls, and tells of differences.
+// compare repeats all polls, tells of differences, and sees whether the other
+// connections are alive.
 func (s *session) compare(ctx context.Context) error {
 	begun, differs := time.Now(), false
 	for _, p := range s.polls {
@@ -34,6 +35,12 @@ func (s *session) compare(ctx context.Context) error {
 	}
 	if differs {
 		s.changed()
+	}
+	// A stream is silent while nothing changes, like one that is cut.
+	for _, conn := range s.streams {
+		if _, err := s.search(ctx, conn, policy.Query{Attributes: []string{"1.1"}}, s.limit); err != nil {
+			return err
+		}
 	}
 	if time.Since(begun) <= s.cfg.Interval {
 		s.slow = 0

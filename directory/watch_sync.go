@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/go-ldap/ldap/v3"
@@ -12,11 +13,11 @@ import (
 // sync watches by content synchronization, refreshAndPersist (RFC 4533 3.4).
 // The entries as they are now come first and are only counted: of any that a
 // search finds and synchronization does not, no change would be told.
-func (s *session) sync(ctx context.Context, w policy.Watch) error {
+func (s *session) sync(ctx context.Context, conn *ldap.Conn, w policy.Watch) error {
 	q := policy.Query{Base: w.Base, Scope: w.Scope, Filter: w.Filter, Attributes: []string{"1.1"}}
-	r := s.conn.Syncrepl(ctx, searchRequest(q), 0, ldap.SyncRequestModeRefreshAndPersist, nil, false)
+	r := conn.Syncrepl(ctx, searchRequest(q), 0, ldap.SyncRequestModeRefreshAndPersist, nil, false)
 	refreshed, seen := false, 0
-	err := s.follow(ctx, r, 0, func() bool {
+	ended, err := s.follow(ctx, r, 0, func() bool {
 		switch {
 		case refreshed && tells(r):
 			s.changed()
@@ -31,13 +32,20 @@ func (s *session) sync(ctx context.Context, w policy.Watch) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.Search(ctx, q)
+	// On the same connection, since that has to be asked from time to time
+	// whether it is alive: a slapd with two threads answers nothing beside a
+	// search that goes on.
+	found, err := s.search(ctx, conn, q, silence)
+	if errors.Is(err, errSlow) {
+		return errRefused{err}
+	}
 	if err != nil {
 		return err
 	}
 	if len(found) != seen {
 		return errRefused{fmt.Errorf("synchronization shows %d of %d entries", seen, len(found))}
 	}
+	s.endWith(ended)
 	return nil
 }
 

@@ -14,10 +14,12 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/policy"
 	"github.com/ldapsuggest/ldapsuggest/policy/dialect/activedirectory"
 	"github.com/ldapsuggest/ldapsuggest/policy/dialect/ds389"
 	"github.com/ldapsuggest/ldapsuggest/policy/dialect/openldap"
+	"github.com/ldapsuggest/ldapsuggest/policy/dn"
 	"github.com/ldapsuggest/ldapsuggest/testenv"
 )
 
@@ -27,6 +29,7 @@ type watched struct {
 	*policy.Service
 	log    *buffer
 	notice chan bool // what Notified said, true for something
+	reads  *reads
 	stop   func()
 
 	changes atomic.Int64 // calls of Invalidate
@@ -39,6 +42,11 @@ func (w *watched) Invalidate() {
 
 func (w *watched) Notified(watches []policy.Watch) {
 	w.Service.Notified(watches)
+	if len(watches) > 0 {
+		w.reads.mu.Lock()
+		w.reads.watches = watches
+		w.reads.mu.Unlock()
+	}
 	w.notice <- len(watches) > 0
 }
 
@@ -146,8 +154,8 @@ func watch(t *testing.T, d policy.Dialect, cfg directory.Config) *watched {
 		t.Fatal(err)
 	}
 	// Without a word from the directory, not even one minute would do.
-	svc := policy.NewService(d, client, policy.ServiceConfig{TTL: time.Hour, NotifiedTTL: time.Hour})
-	w := &watched{Service: svc, log: log, notice: make(chan bool, 100)}
+	w := &watched{log: log, notice: make(chan bool, 100), reads: &reads{Directory: client}}
+	w.Service = policy.NewService(d, w.reads, policy.ServiceConfig{TTL: time.Hour, NotifiedTTL: time.Hour})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -161,7 +169,72 @@ func watch(t *testing.T, d policy.Dialect, cfg directory.Config) *watched {
 	}
 	t.Cleanup(w.stop)
 	w.until(t, true)
+	t.Cleanup(func() { w.reads.check(t) })
 	return w
+}
+
+// reads notes what is read from a cache.
+type reads struct {
+	policy.Directory
+
+	mu      sync.Mutex
+	watches []policy.Watch
+	found   map[string]bool // DNs of entries
+}
+
+func (r *reads) Search(ctx context.Context, q policy.Query) ([]policy.Entry, error) {
+	found, err := r.Directory.Search(ctx, q)
+	if q.Shared && !q.Unwatched {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.found == nil {
+			r.found = make(map[string]bool)
+		}
+		for _, e := range found {
+			r.found[e.DN] = true
+		}
+	}
+	return found, err
+}
+
+// check proves that each entry that policies were made from is one that a
+// watch finds, if it is below one's base: it is kept as if it were.
+func (r *reads) check(t *testing.T) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	checked := 0
+	for name := range r.found {
+		d, err := dn.Parse(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		below, matched := false, false
+		for _, w := range r.watches {
+			base, err := dn.Parse(w.Base)
+			if err != nil {
+				t.Fatal(err)
+			}
+			depth := len(d.RDNs) - len(base.RDNs)
+			if !d.Under(base) || depth > 0 && (base.IsRoot() || w.Scope == policy.BaseObject) || w.Scope == policy.SingleLevel && depth != 1 {
+				continue
+			}
+			below = true
+			found, err := r.Directory.Search(context.Background(), policy.Query{Base: name, Filter: w.Filter, Attributes: []string{"1.1"}})
+			if err != nil && !result.Is(err, result.NoSuchObject) {
+				t.Error(err)
+			}
+			matched = matched || len(found) == 1 || err != nil
+		}
+		if below && !matched {
+			t.Errorf("%q is kept, but a change of it would not be noticed", name)
+		}
+		if below {
+			checked++
+		}
+	}
+	if checked == 0 {
+		t.Error("nothing was kept")
+	}
 }
 
 func modify(t *testing.T, conn *ldap.Conn, dn string, replace map[string]string) {
@@ -287,6 +360,22 @@ func TestWatchWithoutSync(t *testing.T) {
 	w.obeys(t, user, "pwdMinLength", "21")
 }
 
+// slapd answers few requests at a time on a connection, and counts a search
+// that goes on among them.
+func TestWatchFewThreads(t *testing.T) {
+	t.Parallel()
+	for _, threads := range []int{2, 4} {
+		s := testenv.StartSlapd(t, testenv.SlapdOptions{ReadableConfig: true, Threads: threads, Databases: []testenv.SlapdDatabase{
+			{Users: 20}, {Suffix: "dc=example,dc=net", Users: 20}, {Suffix: "dc=example,dc=org", Users: 20}, {Suffix: "o=example", Users: 20},
+		}})
+		w := watch(t, openldap.New(openldap.Config{}), directory.Config{URLs: []string{s.URL}, BindDN: s.Reader.DN, BindPassword: []byte(s.Reader.Password)})
+		user := policy.Selection{Target: s.UserDN(1)}
+		w.settled(t, user)
+		modify(t, s.Dial(t, s.Admin), s.PolicyDN("strict"), map[string]string{"pwdMinLength": "21"})
+		w.obeys(t, user, "pwdMinLength", "21")
+	}
+}
+
 // slapd tells of changes whether or not the account may see what they are
 // synchronized by.
 func TestWatchSyncHidden(t *testing.T) {
@@ -299,6 +388,88 @@ func TestWatchSyncHidden(t *testing.T) {
 	w.settled(t, user)
 	modify(t, s.Dial(t, s.Admin), s.PolicyDN("strict"), map[string]string{"pwdMinLength": "21"})
 	w.obeys(t, user, "pwdMinLength", "21")
+}
+
+// What is to be watched may change with what is there.
+func TestWatchMoves(t *testing.T) {
+	t.Parallel()
+	s := testenv.StartSlapd(t, testenv.SlapdOptions{Databases: []testenv.SlapdDatabase{{Users: 1}}})
+	client, err := directory.New(directory.Config{URLs: []string{s.URL}, BindDN: s.Reader.DN, BindPassword: []byte(s.Reader.Password)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	l := &lister{told: make(chan int, 100)}
+	l.bases.Store(1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		client.Watch(t.Context(), l, directory.WatchConfig{Interval: 20 * time.Millisecond})
+	}()
+	expect := func(want ...int) {
+		t.Helper()
+		for _, n := range want {
+			select {
+			case got := <-l.told:
+				if got != n {
+					t.Fatalf("%d entries are watched, want %d", got, n)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatalf("not told of %d entries", n)
+			}
+		}
+	}
+	expect(1)
+	l.bases.Store(2)
+	modify(t, s.Dial(t, s.Admin), s.PolicyDN("default"), map[string]string{"pwdMinLength": "9"})
+	expect(0, 2)
+	// A dialect that has no more wishes ends it.
+	l.bases.Store(0)
+	modify(t, s.Dial(t, s.Admin), s.PolicyDN("default"), map[string]string{"pwdMinLength": "10"})
+	expect(0)
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("Watch does not return")
+	}
+}
+
+// A lister wants some policies watched.
+type lister struct {
+	bases atomic.Int64
+	told  chan int
+}
+
+func (l *lister) Watches(context.Context, policy.Directory) ([]policy.Watch, error) {
+	names := []string{"default", "strict"}[:l.bases.Load()]
+	var out []policy.Watch
+	for _, name := range names {
+		out = append(out, policy.Watch{Base: "cn=" + name + ",ou=policies," + testenv.BaseDN})
+	}
+	return out, nil
+}
+
+func (l *lister) Notified(watches []policy.Watch) { l.told <- len(watches) }
+func (l *lister) Invalidate()                     {}
+
+// Closing the client ends its watches.
+func TestWatchEndsWithClient(t *testing.T) {
+	t.Parallel()
+	client, err := directory.New(directory.Config{URLs: []string{"ldap://127.0.0.1:1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		client.Watch(context.Background(), &lister{}, directory.WatchConfig{})
+	}()
+	client.Close()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("Watch does not return")
+	}
 }
 
 func TestWatchDS389(t *testing.T) {
