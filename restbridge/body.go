@@ -150,3 +150,18 @@ func boolField(name string, to *bool) field {
 		return nil
 	}
 }
+
+// optionalBody is body for requests that may come without one.
+func (s *Server) optionalBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength == 0 {
+		return nil, nil
+	}
+	if r.ContentLength < 0 && r.Header.Get("Content-Type") == "" {
+		// A body of unknown length, such as an empty one in chunks.
+		var one [1]byte
+		if _, err := io.ReadFull(r.Body, one[:]); errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+	}
+	return s.body(w, r)
+}

@@ -10,14 +10,14 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 )
 
-// An httpError is a failure that HTTP has a status of its own for. Its body
-// carries protocolError(2), as LDAP's answer to an operation that is not
-// there or cannot be read.
+// An httpError is a failure that HTTP has a status of its own for.
 type httpError struct {
-	status int
-	text   string
-	allow  string // the header Allow, if not empty
-	accept string // the header Accept (RFC 7694), if not empty
+	status     int
+	code       result.Code // protocolError(2) if 0, as LDAP answers an operation that is not there or cannot be read
+	text       string
+	allow      string // the header Allow, if not empty
+	accept     string // the header Accept (RFC 7694), if not empty
+	retryAfter string // the header Retry-After, if not empty
 }
 
 func (e *httpError) Error() string { return e.text }
@@ -45,37 +45,9 @@ func statusOf(c result.Code) int {
 	return http.StatusInternalServerError
 }
 
-// fail renders an error: the one place that does.
+// fail is failAs for the Directory REST API.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status := 0
-	e, ok := err.(*httpError)
-	var res *result.Error
-	if ok {
-		status = e.status
-		res = result.New(result.ProtocolError, "%s", e.text)
-		if e.allow != "" {
-			w.Header().Set("Allow", e.allow)
-		}
-		if e.accept != "" {
-			w.Header().Set("Accept", e.accept)
-		}
-	} else {
-		res = result.From(err)
-		status = statusOf(res.Code)
-		if status >= 500 {
-			s.cfg.Log.Warn("REST request failed", "result", res.Code.String(), "text", res.Text, "cause", res.Cause)
-		}
-	}
-	switch status {
-	case http.StatusUnauthorized:
-		w.Header().Set("WWW-Authenticate", `Basic realm="ldapsuggest", charset="UTF-8"`)
-	case http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", "1")
-	}
-	if rec, ok := w.(*recorder); ok {
-		rec.result = res.Code
-	}
-	write(w, r, status, EncodeError(res))
+	s.failAs(directoryAPI, w, r, err)
 }
 
 // EncodeError returns the response body for an error.
@@ -86,14 +58,22 @@ func EncodeError(err error) []byte {
 	return append(b, "}\n"...)
 }
 
-// write sends a body.
+// write sends a body of the Directory REST API.
 func write(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
 	if wantsHAL(r) {
 		h.Set("Content-Type", "application/hal+json")
 	}
 	h.Add("Vary", "Accept")
+	writeJSON(w, r, status, body)
+}
+
+// writeJSON sends a body.
+func writeJSON(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	h := w.Header()
+	if h.Get("Content-Type") == "" {
+		h.Set("Content-Type", "application/json")
+	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {

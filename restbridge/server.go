@@ -41,6 +41,24 @@ type Config struct {
 	// Authenticate tells who asks. Required.
 	Authenticate Authenticator
 
+	// Tokens judges API tokens, Bearer the other tokens that come as
+	// "Authorization: Bearer". Nil means that none are accepted.
+	Tokens, Bearer TokenAuthenticator
+
+	// WithoutDirectory switches the Directory REST API off: suggestPassword
+	// and the other operations below /directory/v1.
+	WithoutDirectory bool
+
+	// Adaxes, ECGrid and Nextcloud are the APIs of other products. Those that
+	// are nil are not served.
+	Adaxes    *Adaxes
+	ECGrid    *ECGrid
+	Nextcloud *Nextcloud
+
+	// Rate is the limit on the requests of each caller. The zero RateLimit
+	// means none, neither on failed attempts to say who one is.
+	Rate RateLimit
+
 	// TLSConfig is for ServeTLS. Without it, that returns an error.
 	TLSConfig *tls.Config
 
@@ -89,6 +107,11 @@ type Server struct {
 	http http.Server
 	mux  *http.ServeMux
 	busy chan struct{} // one token for each request under way
+
+	callers, failures *limiter
+
+	adaxes        *adaxes // nil if it is not served
+	adaxesHandler http.Handler
 }
 
 // New returns a Server.
@@ -108,20 +131,38 @@ func New(cfg Config) (*Server, error) {
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
 	}
-	s.mux.Handle("/directory/v1/suggestPassword", s.operation(s.suggestPassword))
-	if cfg.Validate != nil {
-		s.mux.Handle("/directory/v1/validatePassword", s.operation(s.validatePassword))
+	s.callers = newLimiter(cfg.Rate)
+	if s.callers != nil {
+		s.failures = newLimiter(RateLimit{PerSecond: failuresPerSecond, Burst: failuresBurst, MaxCallers: cfg.Rate.MaxCallers})
 	}
-	if cfg.Explain != nil {
-		s.mux.Handle("/directory/v1/effectivePolicy", s.query(s.effectivePolicy))
+	if !cfg.WithoutDirectory {
+		s.routeDirectory()
 	}
-	if cfg.Requirements != nil {
-		s.mux.Handle("/directory/v1/passwordRequirements", s.operation(s.passwordRequirements))
+	if err := errors.Join(s.routeAdaxes(), s.routeECGrid(), s.routeNextcloud()); err != nil {
+		return nil, err
 	}
+	s.mux.HandleFunc("/openapi.yaml", s.openAPI)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if s.adaxes.serves(r.URL.Path) {
+			s.adaxesHandler.ServeHTTP(w, r)
+			return
+		}
 		s.fail(w, r, &httpError{status: http.StatusNotFound, text: "there is no such resource"})
 	})
 	return s, nil
+}
+
+func (s *Server) routeDirectory() {
+	s.mux.Handle("/directory/v1/suggestPassword", s.operation(s.suggestPassword))
+	if s.cfg.Validate != nil {
+		s.mux.Handle("/directory/v1/validatePassword", s.operation(s.validatePassword))
+	}
+	if s.cfg.Explain != nil {
+		s.mux.Handle("/directory/v1/effectivePolicy", s.query(s.effectivePolicy))
+	}
+	if s.cfg.Requirements != nil {
+		s.mux.Handle("/directory/v1/passwordRequirements", s.operation(s.passwordRequirements))
+	}
 }
 
 // Serve answers HTTP on the connections of l until Shutdown, and then returns
@@ -224,36 +265,43 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 // wiped once it is written.
 type operationFunc func(ctx context.Context, body []byte, authenticate func() (extop.Caller, error)) ([]byte, error)
 
-// operation wraps what all operations share: POST, JSON, authentication and
-// one place that writes.
+// operation is handle for an operation of the Directory REST API.
 func (s *Server) operation(do operationFunc) http.Handler {
-	return s.handle([]string{http.MethodPost}, s.body, do)
+	return s.handle(directoryAPI, []string{http.MethodPost}, s.body, do)
 }
 
 // query is operation for those that read: GET, with what was asked in the
 // query of the URL instead of a body.
 func (s *Server) query(do operationFunc) http.Handler {
-	return s.handle([]string{http.MethodGet, http.MethodHead}, func(_ http.ResponseWriter, r *http.Request) ([]byte, error) {
-		return []byte(r.URL.RawQuery), nil
-	}, do)
+	return s.handle(directoryAPI, []string{http.MethodGet, http.MethodHead}, readQuery, do)
+}
+
+func readQuery(_ http.ResponseWriter, r *http.Request) ([]byte, error) {
+	return []byte(r.URL.RawQuery), nil
 }
 
 // A readFunc returns what an operation was asked.
 type readFunc func(w http.ResponseWriter, r *http.Request) ([]byte, error)
 
-func (s *Server) handle(methods []string, read readFunc, do operationFunc) http.Handler {
+// handle wraps what all operations share: methods, protection,
+// authentication and one place that writes.
+func (s *Server) handle(a *api, methods []string, read readFunc, do operationFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := s.perform(w, r, methods, read, do)
-		if err != nil {
-			s.fail(w, r, err)
+		body, err := s.perform(a, w, r, methods, read, do)
+		switch {
+		case err != nil:
+			s.failAs(a, w, r, err)
 			return
+		case a.name == DirectoryAPI:
+			write(w, r, http.StatusOK, body)
+		default:
+			writeJSON(w, r, http.StatusOK, body)
 		}
-		write(w, r, http.StatusOK, body)
 		clear(body)
 	})
 }
 
-func (s *Server) perform(w http.ResponseWriter, r *http.Request, methods []string, read readFunc, do operationFunc) ([]byte, error) {
+func (s *Server) perform(a *api, w http.ResponseWriter, r *http.Request, methods []string, read readFunc, do operationFunc) ([]byte, error) {
 	if !slices.Contains(methods, r.Method) {
 		return nil, &httpError{status: http.StatusMethodNotAllowed, allow: strings.Join(methods, ", "), text: "the method must be " + methods[0]}
 	}
@@ -263,9 +311,9 @@ func (s *Server) perform(w http.ResponseWriter, r *http.Request, methods []strin
 	if !protected {
 		return nil, result.New(result.ConfidentialityRequired, "the request must come over TLS")
 	}
-	username, password, ok := r.BasicAuth()
-	if !ok {
-		return nil, result.New(result.InvalidCredentials, "credentials are required, by HTTP Basic authentication")
+	who, err := a.credentials(r)
+	if err != nil {
+		return nil, err
 	}
 	body, err := read(w, r)
 	if err != nil {
@@ -280,9 +328,7 @@ func (s *Server) perform(w http.ResponseWriter, r *http.Request, methods []strin
 		}
 	}()
 	return do(ctx, body, func() (extop.Caller, error) {
-		secret := []byte(password)
-		defer clear(secret)
-		if session, err = s.cfg.Authenticate.Authenticate(ctx, username, secret); err != nil {
+		if session, err = s.authenticate(ctx, a, who, r.RemoteAddr); err != nil {
 			return nil, err
 		}
 		if rec, ok := w.(*recorder); ok {

@@ -1,0 +1,138 @@
+package restbridge
+
+import (
+	"container/list"
+	"math"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/policy/dn"
+)
+
+// RateLimit gives each caller the same share. It bounds its memory: a caller
+// who is forgotten starts afresh.
+type RateLimit struct {
+	// PerSecond is how many requests a caller may make in the long run. 0
+	// means no limit.
+	PerSecond float64
+
+	// Burst is how many may come at once. 0 means ten seconds' worth, and at
+	// least 1.
+	Burst int
+
+	// MaxCallers bounds the callers that are remembered. The one who has not
+	// asked for the longest time is forgotten first. 0 means 10,000.
+	MaxCallers int
+}
+
+// Failed attempts to say who one is, by address: a hundred at once and one
+// every second. Proxies and networks share an address, so it is generous;
+// guessing is for the directory's own lockout to stop.
+const (
+	failuresPerSecond = 1
+	failuresBurst     = 100
+)
+
+// A limiter holds callers to a RateLimit. A nil one lets everybody through.
+type limiter struct {
+	cfg RateLimit
+
+	mu     sync.Mutex
+	known  map[string]*list.Element // of *share
+	recent list.List                // of *share, used last in front
+}
+
+type share struct {
+	key string
+	*rate.Limiter
+}
+
+func newLimiter(cfg RateLimit) *limiter {
+	if cfg.PerSecond <= 0 {
+		return nil
+	}
+	if cfg.Burst <= 0 {
+		cfg.Burst = max(1, int(math.Ceil(10*cfg.PerSecond)))
+	}
+	if cfg.MaxCallers <= 0 {
+		cfg.MaxCallers = 10_000
+	}
+	return &limiter{cfg: cfg, known: make(map[string]*list.Element)}
+}
+
+// take counts one request of an authorization identity, however it is
+// spelled.
+func (l *limiter) take(authzID string) error {
+	if l == nil {
+		return nil
+	}
+	if name, ok := strings.CutPrefix(authzID, "dn:"); ok {
+		authzID = "dn:" + dn.Key(name)
+	}
+	s := l.share(authzID)
+	now := time.Now()
+	r := s.ReserveN(now, 1)
+	wait := r.DelayFrom(now)
+	if wait == 0 {
+		return nil
+	}
+	r.CancelAt(now)
+	return tooMany(wait)
+}
+
+// check reports whether an address may try again, and count notes that it
+// failed.
+func (l *limiter) check(remote string) error {
+	if l == nil {
+		return nil
+	}
+	s := l.share(hostOf(remote))
+	if have := s.TokensAt(time.Now()); have < 1 {
+		return tooMany(time.Duration((1 - have) / l.cfg.PerSecond * float64(time.Second)))
+	}
+	return nil
+}
+
+func (l *limiter) count(remote string) {
+	if l != nil {
+		l.share(hostOf(remote)).AllowN(time.Now(), 1)
+	}
+}
+
+func hostOf(remote string) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		return remote
+	}
+	return host
+}
+
+func (l *limiter) share(key string) *rate.Limiter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e, ok := l.known[key]; ok {
+		l.recent.MoveToFront(e)
+		return e.Value.(*share).Limiter
+	}
+	if len(l.known) >= l.cfg.MaxCallers {
+		delete(l.known, l.recent.Remove(l.recent.Back()).(*share).key)
+	}
+	s := &share{key, rate.NewLimiter(rate.Limit(l.cfg.PerSecond), l.cfg.Burst)}
+	l.known[key] = l.recent.PushFront(s)
+	return s.Limiter
+}
+
+// tooMany tells a client when to come back (RFC 6585 section 4).
+func tooMany(wait time.Duration) error {
+	return &httpError{
+		status: http.StatusTooManyRequests, code: result.Busy, text: "too many requests: try again later",
+		retryAfter: strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))),
+	}
+}
