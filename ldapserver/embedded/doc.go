@@ -17,7 +17,7 @@
 // before it is committed (candidate.go), so that a change which would break
 // password policies never happens.
 //
-// Package schema compares values, package pwhash hashes passwords and package
+// Package schema compares values, package hasher hashes passwords and package
 // ldif reads and writes files. Nothing here is imported by policy or extop:
 // the embedded directory is one of many that they work with.
 package embedded

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
-	"github.com/ldapsuggest/ldapsuggest/ldapserver/embedded/pwhash"
+	"github.com/ldapsuggest/ldapsuggest/ldapserver/embedded/hasher"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/embedded/schema"
 	"github.com/ldapsuggest/ldapsuggest/policy"
 	"github.com/ldapsuggest/ldapsuggest/policy/dialect/opendj"
@@ -65,7 +65,7 @@ type Directory struct {
 	log      *slog.Logger
 	store    *store
 	schema   *schema.Schema
-	hasher   *pwhash.Hasher
+	hasher   *hasher.Hasher
 	dialect  *opendj.Dialect
 	policies *policy.Service
 	adminKey treeKey
@@ -104,7 +104,7 @@ func Open(ctx context.Context, cfg Config) (*Directory, error) {
 		log:    cfg.Logger,
 		store:  st,
 		schema: sch,
-		hasher: pwhash.New(0),
+		hasher: hasher.New(0),
 		dialect: opendj.New(opendj.Config{
 			// pwdPolicySubentry, as computed here, knows no subentries.
 			OwnResolution: true,

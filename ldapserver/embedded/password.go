@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
-	"github.com/ldapsuggest/ldapsuggest/ldapserver/embedded/pwhash"
 	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/policy/pwhash"
 )
 
 // A passwordChange is what a write means for the passwords of one entry.

@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/embedded/ldif"
-	"github.com/ldapsuggest/ldapsuggest/ldapserver/embedded/pwhash"
 	"github.com/ldapsuggest/ldapsuggest/policy"
 	"github.com/ldapsuggest/ldapsuggest/policy/dn"
+	"github.com/ldapsuggest/ldapsuggest/policy/pwhash"
 	"github.com/ldapsuggest/ldapsuggest/policy/rule"
 )
 

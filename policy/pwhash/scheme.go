@@ -21,10 +21,11 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
+// The errors of Parse. None holds any of what was parsed.
 var (
-	errScheme = errors.New("pwhash: unknown scheme")
-	errFormat = errors.New("pwhash: malformed hash")
-	errCost   = errors.New("pwhash: the hash asks for more work than is allowed")
+	ErrScheme = errors.New("pwhash: unknown scheme")
+	ErrFormat = errors.New("pwhash: malformed hash")
+	ErrCost   = errors.New("pwhash: the hash asks for more work than is allowed")
 )
 
 // Bounds on what a stored hash may make a verification cost. An entry from
@@ -38,7 +39,9 @@ const (
 	maxBcryptCost   = 14
 )
 
-// salted are the schemes of a plain digest followed by its salt, in base64.
+// salted are the schemes of a plain digest followed by its salt, in base64,
+// with whether there has to be a salt. The names without tell little: 389
+// Directory Server verifies, and FreeIPA writes, a salt under {SHA512}.
 var salted = map[string]struct {
 	new  func() hash.Hash
 	salt bool
@@ -71,21 +74,32 @@ func split(stored string) (scheme, rest string, ok bool) {
 	return strings.ToUpper(scheme), rest, ok
 }
 
+// Scheme returns the name of a value's scheme in upper case, as in "SSHA";
+// empty if the value names none.
+func Scheme(value string) string {
+	scheme, _, _ := split(value)
+	return scheme
+}
+
 // Known reports whether value is a hash in a scheme that can be verified:
 // the scheme is known and what follows has its form.
 func Known(value string) bool {
-	scheme, rest, ok := split(value)
-	if !ok || rest == "" {
-		return false
-	}
-	_, err := parse(scheme, rest)
+	_, err := Parse(value)
 	return err == nil
 }
 
-// A verifier computes whether a password is the one that was hashed.
-type verifier func(password []byte) bool
+// A Verifier reports whether a password is the one that was stored. It is
+// safe for concurrent use and does not retain the password. It may take a
+// second, and 256 MiB.
+type Verifier func(password []byte) bool
 
-func parse(scheme, rest string) (verifier, error) {
+// Parse returns the verifier of a hash. Its error is ErrScheme for a scheme
+// that is not known here, and for no scheme at all; ErrFormat; or ErrCost.
+func Parse(value string) (Verifier, error) {
+	scheme, rest, ok := split(value)
+	if !ok {
+		return nil, ErrScheme
+	}
 	if s, ok := salted[scheme]; ok {
 		return parseDigest(s.new, s.salt, rest)
 	}
@@ -97,21 +111,40 @@ func parse(scheme, rest string) (verifier, error) {
 		return parseArgon2(rest)
 	case "PBKDF2_SHA256":
 		return parsePBKDF2Block(rest)
-	case "CRYPT":
+	case "CRYPT", "CRYPT-MD5", "CRYPT-SHA256", "CRYPT-SHA512":
 		return parseCrypt(rest)
 	}
-	return nil, errScheme
+	return nil, ErrScheme
 }
 
-func parseDigest(newHash func() hash.Hash, hasSalt bool, rest string) (verifier, error) {
+// ParseStored is Parse for a value that may be in clear text, which is one
+// with {CLEARTEXT} or {CLEAR} before it, or without a scheme. Its error is
+// ErrScheme for an unknown scheme: such a value may be anything.
+func ParseStored(value string) (Verifier, error) {
+	scheme, rest, ok := split(value)
+	switch {
+	case !ok:
+		rest = value
+	case scheme != "CLEARTEXT" && scheme != "CLEAR":
+		return Parse(value)
+	}
+	return Clear([]byte(rest)), nil
+}
+
+// Clear returns the verifier of a password in clear text, which it retains.
+func Clear(stored []byte) Verifier {
+	return func(password []byte) bool { return subtle.ConstantTimeCompare(password, stored) == 1 }
+}
+
+func parseDigest(newHash func() hash.Hash, needsSalt bool, rest string) (Verifier, error) {
 	b, err := base64.StdEncoding.DecodeString(rest)
 	if err != nil {
 		// Some writers leave the padding out.
 		b, err = base64.RawStdEncoding.DecodeString(rest)
 	}
 	size := newHash().Size()
-	if err != nil || len(b) < size || len(b) == size && hasSalt || len(b) > size && !hasSalt {
-		return nil, errFormat
+	if err != nil || len(b) < size || len(b) == size && needsSalt {
+		return nil, ErrFormat
 	}
 	want, salt := b[:size], b[size:]
 	return func(password []byte) bool {
@@ -127,20 +160,20 @@ var ab64 = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 
 // parsePBKDF2 reads "rounds$salt$hash" with ab64 fields, as OpenLDAP's
 // pw-pbkdf2 and 389 Directory Server write it.
-func parsePBKDF2(newHash func() hash.Hash, rest string) (verifier, error) {
+func parsePBKDF2(newHash func() hash.Hash, rest string) (Verifier, error) {
 	fields := strings.Split(rest, "$")
 	if len(fields) != 3 {
-		return nil, errFormat
+		return nil, ErrFormat
 	}
 	rounds, err := strconv.Atoi(fields[0])
 	if err != nil || rounds < 1 {
-		return nil, errFormat
+		return nil, ErrFormat
 	}
 	var raw [2][]byte
 	for i, f := range fields[1:] {
 		f = strings.TrimRight(strings.ReplaceAll(f, "+", "."), "=")
 		if raw[i], err = ab64.DecodeString(f); err != nil {
-			return nil, errFormat
+			return nil, ErrFormat
 		}
 	}
 	return pbkdf2Verifier(newHash, rounds, raw[0], raw[1])
@@ -148,20 +181,20 @@ func parsePBKDF2(newHash func() hash.Hash, rest string) (verifier, error) {
 
 // parsePBKDF2Block reads the older form of 389 Directory Server: base64 of
 // the rounds as 4 octets, a salt of 64 and a key of 256.
-func parsePBKDF2Block(rest string) (verifier, error) {
+func parsePBKDF2Block(rest string) (Verifier, error) {
 	b, err := base64.StdEncoding.DecodeString(rest)
 	if err != nil || len(b) != 4+64+256 {
-		return nil, errFormat
+		return nil, ErrFormat
 	}
 	return pbkdf2Verifier(sha256.New, int(binary.BigEndian.Uint32(b)), b[4:68], b[68:])
 }
 
-func pbkdf2Verifier(newHash func() hash.Hash, rounds int, salt, want []byte) (verifier, error) {
+func pbkdf2Verifier(newHash func() hash.Hash, rounds int, salt, want []byte) (Verifier, error) {
 	switch {
 	case rounds < 1 || len(want) < 16 || len(want) > 512:
-		return nil, errFormat
+		return nil, ErrFormat
 	case rounds > maxIterations:
-		return nil, errCost
+		return nil, ErrCost
 	}
 	return func(password []byte) bool {
 		got, err := pbkdf2.Key(newHash, string(password), salt, rounds, len(want))
@@ -177,17 +210,17 @@ type argonParams struct {
 }
 
 // parseArgon2 reads "$argon2id$v=19$m=…,t=…,p=…$salt$hash".
-func parseArgon2(rest string) (verifier, error) {
+func parseArgon2(rest string) (Verifier, error) {
 	f := strings.Split(rest, "$")
 	if len(f) != 6 || f[0] != "" || f[2] != "v=19" {
-		return nil, errFormat
+		return nil, ErrFormat
 	}
 	var p argonParams
 	for kv := range strings.SplitSeq(f[3], ",") {
 		k, v, _ := strings.Cut(kv, "=")
 		n, err := strconv.ParseUint(v, 10, 32)
 		if err != nil || n == 0 {
-			return nil, errFormat
+			return nil, ErrFormat
 		}
 		switch k {
 		case "m":
@@ -196,23 +229,23 @@ func parseArgon2(rest string) (verifier, error) {
 			p.time = uint32(n)
 		case "p":
 			if n > maxArgonThreads {
-				return nil, errCost
+				return nil, ErrCost
 			}
 			p.threads = uint8(n)
 		default:
-			return nil, errFormat
+			return nil, ErrFormat
 		}
 	}
 	if p.memory == 0 || p.time == 0 || p.threads == 0 {
-		return nil, errFormat
+		return nil, ErrFormat
 	}
 	if p.memory > maxArgonMemory || p.time > maxArgonTime {
-		return nil, errCost
+		return nil, ErrCost
 	}
 	salt, err1 := base64.RawStdEncoding.DecodeString(f[4])
 	want, err2 := base64.RawStdEncoding.DecodeString(f[5])
 	if err1 != nil || err2 != nil || len(salt) < 8 || len(want) < 16 || len(want) > 512 {
-		return nil, errFormat
+		return nil, ErrFormat
 	}
 	key := argon2.IDKey
 	switch f[1] {
@@ -220,7 +253,7 @@ func parseArgon2(rest string) (verifier, error) {
 	case "argon2i":
 		key = argon2.Key
 	default:
-		return nil, errScheme
+		return nil, ErrScheme
 	}
 	return func(password []byte) bool {
 		got := key(password, salt, p.time, p.memory, p.threads, uint32(len(want)))
@@ -230,19 +263,19 @@ func parseArgon2(rest string) (verifier, error) {
 
 // parseCrypt reads crypt(3) strings: $1$, $2*$, $5$ and $6$. DES crypt has no
 // place in a directory that is reachable.
-func parseCrypt(rest string) (verifier, error) {
+func parseCrypt(rest string) (Verifier, error) {
 	fields := strings.Split(rest, "$")
 	if len(fields) < 4 || fields[0] != "" {
-		return nil, errScheme
+		return nil, ErrScheme
 	}
 	if r, ok := strings.CutPrefix(fields[2], "rounds="); ok {
 		if n, err := strconv.Atoi(r); err != nil || n > maxCryptRounds {
-			return nil, errCost
+			return nil, ErrCost
 		}
 	}
 	if strings.HasPrefix(fields[1], "2") {
 		if n, err := strconv.Atoi(fields[2]); err != nil || n > maxBcryptCost {
-			return nil, errCost
+			return nil, ErrCost
 		}
 	}
 	d := crypt.NewDecoder()
@@ -257,7 +290,7 @@ func parseCrypt(rest string) (verifier, error) {
 	}
 	digest, err := d.Decode(rest)
 	if err != nil {
-		return nil, errFormat
+		return nil, ErrFormat
 	}
 	return digest.MatchBytes, nil
 }

@@ -1,4 +1,4 @@
-package pwhash
+package hasher
 
 import (
 	"context"
@@ -12,12 +12,14 @@ import (
 	"time"
 
 	"golang.org/x/crypto/argon2"
+
+	"github.com/ldapsuggest/ldapsuggest/policy/pwhash"
 )
 
 // The cost of new hashes. Memory is at the low end of what OWASP holds to be
 // equivalent (7 MiB with 5 passes resists as 19 MiB with 2), so that a small
 // server stays small under a run of binds.
-var current = argonParams{memory: 7 * 1024, time: 5, threads: 1}
+var current = params{memory: 7 * 1024, time: 5, threads: 1}
 
 const (
 	saltSize = 16
@@ -48,7 +50,14 @@ func New(concurrent int) *Hasher {
 	return h
 }
 
-func encode(p argonParams, salt, key []byte) string {
+// params are the cost of an Argon2id hash.
+type params struct {
+	memory  uint32 // KiB
+	time    uint32
+	threads uint8
+}
+
+func encode(p params, salt, key []byte) string {
 	b := base64.RawStdEncoding
 	return fmt.Sprintf("{ARGON2}$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s",
 		p.memory, p.time, p.threads, b.EncodeToString(salt), b.EncodeToString(key))
@@ -83,15 +92,11 @@ func (h *Hasher) Verify(ctx context.Context, stored []string, password []byte) (
 	defer release()
 	slow := false
 	for _, s := range stored {
-		scheme, rest, ok := split(s)
-		if !ok {
-			continue
-		}
-		v, err := parse(scheme, rest)
+		v, err := pwhash.Parse(s)
 		if err != nil {
 			continue
 		}
-		slow = slow || scheme == "ARGON2"
+		slow = slow || pwhash.Scheme(s) == "ARGON2"
 		if v(password) {
 			h.remember(h.digest(s, password))
 			return true, nil

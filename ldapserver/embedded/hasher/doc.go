@@ -1,10 +1,7 @@
-// Package pwhash hashes passwords for storage in userPassword and verifies
-// them against the schemes that directories write there (RFC 2307 and its
-// descendants): {ARGON2}, {PBKDF2*}, {SSHA*}, {SHA*}, {SMD5}, {MD5} and
-// {CRYPT}.
-//
-// New hashes are Argon2id (RFC 9106). All others exist so that entries from
-// another directory keep working.
+// Package hasher hashes passwords for storage in userPassword, and verifies
+// them against those and all others that package policy/pwhash knows: they
+// exist so that entries from another directory keep working. New hashes are
+// Argon2id (RFC 9106).
 //
 // # Cost
 //
@@ -16,4 +13,4 @@
 // password is never remembered.
 //
 // The package imports neither the store nor LDAP.
-package pwhash
+package hasher
