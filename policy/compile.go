@@ -27,6 +27,15 @@ type Config struct {
 	// the alphabet is widened where the policy cannot be met without.
 	Alphabet generate.Set
 
+	// Passphrase, if not nil, asks for words instead of characters. Its
+	// MinWords is raised until passphrases have MinEntropyBits; Length and
+	// Alphabet do not count for the words. What the policy demands besides,
+	// such as digits and symbols, is added (its Extras are ignored). Where
+	// passphrases do not suit a policy, because it allows too few
+	// characters, say, characters are drawn as without it, and
+	// Effective.Explain says so.
+	Passphrase *generate.PassphraseConfig
+
 	// NotFirst are characters that no password begins with, besides "{",
 	// which directories take for the start of a hash.
 	NotFirst generate.Set
@@ -65,6 +74,8 @@ type Compiled struct {
 	shape     generate.Shape // what generator was compiled from; unused if the policy has its own
 	perEntry  bool           // some rule narrows the shape for its subject
 	fault     *result.Error  // why nothing can be suggested
+	spoken    bool           // generator is of Config.Passphrase
+	note      string         // why it is not, though Config.Passphrase is there
 }
 
 // Compile prepares a policy. A policy that nothing can satisfy compiles: it
@@ -84,6 +95,9 @@ func Compile(p *Policy, cfg Config) *Compiled {
 		c.generator = p.Generator
 	default:
 		c.generator, c.shape, c.fault = c.fit(p.Demands, rule.Subject{})
+		if c.fault == nil && cfg.Passphrase != nil {
+			c.usePassphrase()
+		}
 	}
 	return c
 }
@@ -285,6 +299,9 @@ func (c *Compiled) draw(buf []byte, g generate.Generator, rnd *generate.Rand) ([
 		buf = g.Append(buf[:0], rnd)
 		if cap(last) != cap(buf) {
 			clear(last[:cap(last)]) // it grew: wipe what was left behind
+		}
+		if c.spoken && g == c.generator && c.shapeFaults(buf) != nil {
+			continue // what a shape would have ruled out
 		}
 		if c.cfg.Screen == nil || !c.cfg.Screen(buf) {
 			return buf, nil

@@ -96,6 +96,9 @@ type ExplainedGenerator struct {
 	// and Entropy what kind of figure it is.
 	EntropyBits float64     `json:"entropyBits"`
 	Entropy     EntropyKind `json:"entropy"`
+
+	// Note tells why it is not the kind that the configuration asks for.
+	Note string `json:"note,omitempty"`
 }
 
 // An EntropyKind says how an entropy relates to the true one.
@@ -167,7 +170,7 @@ func (e *Effective) explainGenerator(x *Explanation) {
 }
 
 func (c *Compiled) explain(g generate.Generator) *ExplainedGenerator {
-	x := &ExplainedGenerator{Kind: "other", EntropyBits: math.Floor(g.Bits()*100) / 100, Entropy: EntropyExact}
+	x := &ExplainedGenerator{Kind: "other", EntropyBits: math.Floor(g.Bits()*100) / 100, Entropy: EntropyExact, Note: c.note}
 	if c.Policy.Generator != nil {
 		x.DN = c.Policy.GeneratorDN
 	}

@@ -14,7 +14,6 @@ import (
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 
-	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/embedded"
 	"github.com/ldapsuggest/ldapsuggest/policy"
 )
@@ -275,6 +274,3 @@ func policyName(dn string) string {
 	}
 	return dn
 }
-
-// codeName is "noSuchObject (32)".
-func codeName(e *result.Error) string { return fmt.Sprintf("%s (%d)", e.Code, int(e.Code)) }

@@ -70,6 +70,9 @@ func printExplanation(w io.Writer, x *policy.Explanation) {
 	fmt.Fprintln(w, "\nHow passwords are made:")
 	if g := x.Generator; g != nil {
 		fmt.Fprintf(w, "  %s\n", generatorText(g))
+		if g.Note != "" {
+			fmt.Fprintf(w, "  %s\n", g.Note)
+		}
 		if g.DN != "" {
 			fmt.Fprintf(w, "     %s\n", g.DN)
 		}
