@@ -17,10 +17,11 @@ type sharedReads struct {
 	ttl         time.Duration
 	notifiedTTL time.Duration // for what is watched
 
-	mu      sync.Mutex
-	epoch   uint64
-	watched regions
-	kept    map[string]answer
+	mu       sync.Mutex
+	epoch    uint64
+	watched  regions
+	kept     map[string]answer
+	underWay map[string]*sharedRead // of the present epoch
 }
 
 type answer struct {
@@ -28,11 +29,22 @@ type answer struct {
 	expires time.Time
 }
 
+// A sharedRead is one that has not been answered yet. When an answer expires,
+// everybody wants the next one at once, and some are large.
+type sharedRead struct {
+	done chan struct{} // closed once what follows is set
+
+	answer  answer
+	err     error
+	givenUp bool // the error is about who asked, not about the directory
+}
+
 // maxSharedReads bounds the cache; policies are few, so a full one is stale.
 const maxSharedReads = 10_000
 
 func newSharedReads(dir Directory, ttl, notifiedTTL time.Duration) *sharedReads {
-	return &sharedReads{Directory: dir, ttl: ttl, notifiedTTL: notifiedTTL, kept: make(map[string]answer)}
+	return &sharedReads{Directory: dir, ttl: ttl, notifiedTTL: notifiedTTL,
+		kept: make(map[string]answer), underWay: make(map[string]*sharedRead)}
 }
 
 // invalidate drops everything, with f, if not nil, done in the same instant.
@@ -41,6 +53,7 @@ func (s *sharedReads) invalidate(f func()) {
 	defer s.mu.Unlock()
 	s.epoch++
 	clear(s.kept)
+	clear(s.underWay)
 	if f != nil {
 		f()
 	}
@@ -63,31 +76,60 @@ func (s *sharedReads) search(ctx context.Context, q Query) (answer, error) {
 	}
 	var space [256]byte
 	key := appendQuery(space[:0], q)
-	s.mu.Lock()
-	a, ok := s.kept[string(key)]
-	epoch, watched := s.epoch, s.watched
-	s.mu.Unlock()
-	if ok && asked.Before(a.expires) {
-		return a, nil
+	for {
+		s.mu.Lock()
+		if a, ok := s.kept[string(key)]; ok && asked.Before(a.expires) {
+			s.mu.Unlock()
+			return a, nil
+		}
+		r, ok := s.underWay[string(key)]
+		if !ok {
+			r = &sharedRead{done: make(chan struct{})}
+			s.underWay[string(key)] = r
+			epoch, watched := s.epoch, s.watched
+			s.mu.Unlock()
+			s.read(ctx, q, string(key), asked, r, epoch, watched)
+			return r.answer, r.err
+		}
+		s.mu.Unlock()
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			return answer{}, ctx.Err()
+		}
+		if !r.givenUp {
+			return r.answer, r.err
+		}
 	}
+}
+
+// read asks the directory, at a time and in an epoch, for all who wait for r.
+func (s *sharedReads) read(ctx context.Context, q Query, key string, asked time.Time, r *sharedRead, epoch uint64, watched regions) {
+	r.givenUp = true // unless this returns
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.underWay[key] == r {
+			delete(s.underWay, key)
+		}
+		if r.err == nil && !r.givenUp && s.epoch == epoch {
+			if len(s.kept) >= maxSharedReads {
+				clear(s.kept)
+			}
+			s.kept[key] = r.answer
+		}
+		close(r.done)
+	}()
 	entries, err := s.Directory.Search(ctx, q)
+	r.err, r.givenUp = err, err != nil && ctx.Err() != nil
 	if err != nil {
-		return answer{}, err
+		return
 	}
 	ttl := s.ttl
 	if watched.cover(q) {
 		ttl = s.notifiedTTL
 	}
-	a = answer{entries, asked.Add(ttl)}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.epoch == epoch {
-		if len(s.kept) >= maxSharedReads {
-			clear(s.kept)
-		}
-		s.kept[string(key)] = a
-	}
-	return a, nil
+	r.answer = answer{entries, asked.Add(ttl)}
 }
 
 // A recorder passes reads on and notes what became of them. Its age is that
