@@ -245,5 +245,34 @@ func AppendBaseSearch(dst []byte, id int32, dn string, controls []byte, attribut
 	return dst
 }
 
+// AppendSearch appends a SearchRequest.
+func AppendSearch(dst []byte, id int32, s Search, controls []byte) []byte {
+	n := ElementSize(len(s.Base)) + len(s.Filter) + ElementSize(len(s.Attributes)) + 3
+	for _, v := range []int32{s.Scope, s.DerefAliases, s.SizeLimit, s.TimeLimit} {
+		n += 2 + intSize(v)
+	}
+	dst = appendEnvelope(dst, id, SearchRequest, n, len(controls), controls != nil)
+	dst = AppendElement(dst, 0x04, s.Base)
+	dst = AppendInt(dst, 0x0a, s.Scope)
+	dst = AppendInt(dst, 0x0a, s.DerefAliases)
+	dst = AppendInt(dst, 0x02, s.SizeLimit)
+	dst = AppendInt(dst, 0x02, s.TimeLimit)
+	dst = AppendBool(dst, 0x01, s.TypesOnly)
+	dst = append(dst, s.Filter...)
+	dst = AppendElement(dst, 0x30, s.Attributes)
+	if controls != nil {
+		dst = AppendElement(dst, 0xa0, controls)
+	}
+	return dst
+}
+
+// AppendAbandon appends an AbandonRequest for the request with the message ID
+// other; see ParseAbandon for its ASN.1.
+func AppendAbandon(dst []byte, id, other int32) []byte {
+	dst = AppendHeader(dst, 0x30, 4+intSize(id)+intSize(other))
+	dst = AppendInt(dst, 0x02, id)
+	return AppendInt(dst, AbandonRequest, other)
+}
+
 // NoAttributes asks a search for no attributes (RFC 4511 section 4.5.1.8).
 const NoAttributes = "1.1"

@@ -323,6 +323,51 @@ func TestParseSearch(t *testing.T) {
 }
 
 // TestAppendResponses has go-ldap's decoder judge the encoders.
+
+// AppendSearch writes what ParseSearch reads.
+func TestAppendSearch(t *testing.T) {
+	var attributes []byte
+	for _, a := range []string{"cn", "+"} {
+		attributes = AppendElement(attributes, 0x04, a)
+	}
+	for name, want := range map[string]Search{
+		"least": {Filter: []byte("\x87\x0bobjectClass")},
+		"most": {
+			Base: bytes.Repeat([]byte("x"), 300), Scope: 2, DerefAliases: 3, SizeLimit: 1000, TimeLimit: 1<<31 - 1, TypesOnly: true,
+			Filter: []byte("\xa2\x04\x87\x02cn"), Attributes: attributes,
+		},
+	} {
+		for _, controls := range [][]byte{nil, AppendControl(nil, "1.2", true, []byte("x"))} {
+			m, err := Scan(AppendSearch(nil, 1000, want, controls), Limits{})
+			if err != nil || m.ID != 1000 || m.Op != SearchRequest || !bytes.Equal(m.Controls, controls) {
+				t.Fatalf("%s: %+v, %v", name, m, err)
+			}
+			got, err := ParseSearch(m.Body)
+			if err != nil || !bytes.Equal(got.Base, want.Base) || got.Scope != want.Scope || got.DerefAliases != want.DerefAliases ||
+				got.SizeLimit != want.SizeLimit || got.TimeLimit != want.TimeLimit || got.TypesOnly != want.TypesOnly ||
+				!bytes.Equal(got.Filter, want.Filter) || !bytes.Equal(got.Attributes, want.Attributes) {
+				t.Errorf("%s: %+v, %v", name, got, err)
+			}
+		}
+	}
+	if got, want := AppendSearch(nil, 7, Search{Base: []byte("dc=x"), Filter: []byte("\x87\x0bobjectClass"), Attributes: attributes}, nil),
+		AppendBaseSearch(nil, 7, "dc=x", nil, "cn", "+"); !bytes.Equal(got, want) {
+		t.Errorf("%x\n%x", got, want)
+	}
+}
+
+func TestAppendAbandon(t *testing.T) {
+	for _, other := range []int32{0, 127, 128, MaxID} {
+		m, err := Scan(AppendAbandon(nil, MaxID, other), Limits{})
+		if err != nil || m.ID != MaxID || m.Op != AbandonRequest {
+			t.Fatalf("%+v, %v", m, err)
+		}
+		if got, err := ParseAbandon(m.Body); err != nil || got != other {
+			t.Errorf("%d, %v; want %d", got, err, other)
+		}
+	}
+}
+
 func TestAppendResponses(t *testing.T) {
 	decode := func(raw []byte) *ber.Packet {
 		t.Helper()
