@@ -4,13 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/go-ldap/ldap/v3"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/policy"
@@ -109,6 +106,7 @@ type Client struct {
 	slots   []slot
 	next    atomic.Uint32 // slot
 	turn    atomic.Uint32 // of the servers
+	filters filters
 	busy    chan struct{} // one token for each request under way
 	closed  chan struct{}
 	close   sync.Once
@@ -163,7 +161,7 @@ func (c *Client) Close() error {
 			s := &c.slots[i]
 			s.lock <- struct{}{}
 			if s.conn != nil {
-				s.conn.Close()
+				s.conn.close()
 			}
 			<-s.lock
 		}
@@ -174,12 +172,7 @@ func (c *Client) Close() error {
 // A slot holds one connection of the pool.
 type slot struct {
 	lock chan struct{} // holds one token while conn is looked at or replaced
-	conn *pooled
-}
-
-type pooled struct {
-	*ldap.Conn
-	from *server
+	conn *conn
 }
 
 // Search implements policy.Directory: as the service account, on a shared
@@ -191,13 +184,16 @@ type pooled struct {
 // message; unavailable(52) if no server can be reached or none answers in
 // time; the context's error.
 func (c *Client) Search(ctx context.Context, q policy.Query) ([]policy.Entry, error) {
-	req := searchRequest(q)
+	filter, err := c.filters.compile(q.Filter)
+	if err != nil {
+		return nil, fault(err)
+	}
 	for retry := false; ; retry = true {
 		conn, err := c.acquire(ctx)
 		if err != nil {
 			return nil, err
 		}
-		entries, err := c.search(ctx, conn, req)
+		entries, err := c.search(ctx, conn, q, filter)
 		if err == nil {
 			return entries, nil
 		}
@@ -206,7 +202,7 @@ func (c *Client) Search(ctx context.Context, q policy.Query) ([]policy.Entry, er
 		}
 		c.failed(conn.from, err)
 		conn.from.doubt()
-		go conn.Close()
+		conn.close()
 		if retry || errors.Is(err, errSlow) {
 			return nil, c.fault(ctx, err)
 		}
@@ -217,48 +213,18 @@ func (c *Client) Search(ctx context.Context, q policy.Query) ([]policy.Entry, er
 // repeated: the caller has waited long enough.
 var errSlow = errors.New("no answer in time")
 
-// search runs one request. go-ldap takes no context: a request given up by
-// its caller goes on until the server answers or go-ldap's own timeout ends
-// it, and counts as under way until then.
-func (c *Client) search(ctx context.Context, conn *pooled, req *ldap.SearchRequest) ([]policy.Entry, error) {
+func (c *Client) search(ctx context.Context, conn *conn, q policy.Query, filter []byte) ([]policy.Entry, error) {
 	select {
 	case c.busy <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	type outcome struct {
-		res *ldap.SearchResult
-		err error
-	}
-	done := make(chan outcome, 1)
-	go func() {
 		defer func() { <-c.busy }()
-		var o outcome
-		defer func() {
-			if p := recover(); p != nil {
-				o = outcome{err: fmt.Errorf("directory: malformed answer: %v", p)}
-			}
-			done <- o
-		}()
-		o.res, o.err = conn.Search(req)
-	}()
-	timer := time.NewTimer(c.cfg.RequestTimeout)
-	defer timer.Stop()
-	select {
-	case o := <-done:
-		if o.err != nil {
-			return nil, o.err
-		}
-		return entries(o.res.Entries), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-timer.C:
-		return nil, errSlow
 	}
+	return conn.search(ctx, q, filter, c.cfg.RequestTimeout)
 }
 
 // acquire returns a connection of the pool that was not broken a moment ago.
-func (c *Client) acquire(ctx context.Context) (*pooled, error) {
+func (c *Client) acquire(ctx context.Context) (*conn, error) {
 	s := &c.slots[int(c.next.Add(1))%len(c.slots)]
 	select {
 	case s.lock <- struct{}{}:
@@ -271,11 +237,11 @@ func (c *Client) acquire(ctx context.Context) (*pooled, error) {
 		return nil, result.New(result.Unavailable, "the server is shutting down")
 	default:
 	}
-	if s.conn != nil && !s.conn.IsClosing() && !s.conn.from.isDown() && !s.conn.from.draining.Load() {
+	if s.conn != nil && !s.conn.isClosing() && !s.conn.from.isDown() && !s.conn.from.draining.Load() {
 		return s.conn, nil
 	}
 	if s.conn != nil {
-		go s.conn.Close() // it waits for the connection to wind down
+		s.conn.close()
 		s.conn = nil
 	}
 	conn, err := c.connect(ctx)
@@ -288,7 +254,7 @@ func (c *Client) acquire(ctx context.Context) (*pooled, error) {
 
 // connect opens a connection bound as the service account. A server that
 // refuses the account is as good as down: another one may know it.
-func (c *Client) connect(ctx context.Context) (*pooled, error) {
+func (c *Client) connect(ctx context.Context) (*conn, error) {
 	c.mu.Lock()
 	refusal := c.refusal
 	if time.Now().After(c.until) {
@@ -298,26 +264,19 @@ func (c *Client) connect(ctx context.Context) (*pooled, error) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	var conn *pooled
+	var bound *conn
 	err := c.eachServer(ctx, func(ctx context.Context, s *server) error {
 		raw, err := s.dial(ctx)
 		if err != nil {
 			return err
 		}
-		l := c.client(raw)
-		if c.cfg.BindDN != "" {
-			if err := bind(ctx, l, c.cfg.BindDN, c.cfg.BindPassword); err != nil {
-				go l.Close()
-				var answer *ldap.Error
-				if errors.As(err, &answer) && !broken(err) {
-					refusal = result.Wrap(err, result.Unavailable, "the directory refuses the service account %q (%s)", c.cfg.BindDN, result.Code(answer.ResultCode))
-					return refusal
-				}
-				return err
-			}
+		bound, err = newConn(ctx, raw, s, c.cfg.BindDN, c.cfg.BindPassword)
+		var answer *result.Error
+		if errors.As(err, &answer) && !broken(err) {
+			refusal = result.Wrap(err, result.Unavailable, "the directory refuses the service account %q (%s)", c.cfg.BindDN, answer.Code)
+			return refusal
 		}
-		conn = &pooled{l, s}
-		return nil
+		return err
 	})
 	if err != nil && refusal != nil {
 		c.mu.Lock()
@@ -325,5 +284,5 @@ func (c *Client) connect(ctx context.Context) (*pooled, error) {
 		c.mu.Unlock()
 		return nil, refusal
 	}
-	return conn, err
+	return bound, err
 }

@@ -112,6 +112,10 @@ func (c control) Encode() *ber.Packet {
 // broken reports whether err says that a connection is of no more use: it is
 // no answer of the server, or the answer that it is going away.
 func broken(err error) bool {
+	var own *result.Error
+	if errors.As(err, &own) {
+		return own.Code == result.Unavailable
+	}
 	var answer *ldap.Error
 	if !errors.As(err, &answer) {
 		return true
@@ -123,7 +127,7 @@ func broken(err error) bool {
 	return false
 }
 
-// fault turns what go-ldap reports into a *result.Error.
+// fault turns what a conn or go-ldap reports into a *result.Error.
 func (c *Client) fault(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -135,6 +139,10 @@ func (c *Client) fault(ctx context.Context, err error) error {
 }
 
 func fault(err error) error {
+	var own *result.Error
+	if errors.As(err, &own) {
+		return own
+	}
 	var answer *ldap.Error
 	if !errors.As(err, &answer) || answer.ResultCode == ldap.ErrorNetwork {
 		return result.Wrap(err, result.Unavailable, "the connection to the directory was lost")
