@@ -86,7 +86,7 @@ func (b *Binder) Authenticate(ctx context.Context, username string, password []b
 	}
 	user := username
 	if d, err := dn.Parse(username); err != nil || d.IsRoot() {
-		if user, err = b.find(ctx, username); err != nil {
+		if user, err = b.Find(ctx, username); err != nil {
 			return nil, err
 		}
 	}
@@ -100,8 +100,10 @@ func (b *Binder) Authenticate(ctx context.Context, username string, password []b
 	return session, nil
 }
 
-// find returns the DN of the one entry that username names.
-func (b *Binder) find(ctx context.Context, username string) (string, error) {
+// Find returns the DN of the one entry that username names.
+//
+// Errors: invalidCredentials(49) if none or several do.
+func (b *Binder) Find(ctx context.Context, username string) (string, error) {
 	if b.Directory == nil {
 		return "", errCredentials(errors.New("the name is no DN"))
 	}
