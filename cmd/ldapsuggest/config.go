@@ -18,8 +18,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/policy/breach"
 	"github.com/ldapsuggest/ldapsuggest/policy/dn"
-	"github.com/ldapsuggest/ldapsuggest/policy/generate"
 )
 
 // config is the configuration file. config.example.yaml tells what each key
@@ -45,12 +45,10 @@ type config struct {
 		DefaultPolicy    map[string]string `yaml:"defaultPolicy"`
 		Connections      int               `yaml:"connections"`
 	} `yaml:"directory"`
-	Generator struct {
-		Length         int     `yaml:"length"`
-		MinEntropyBits float64 `yaml:"minEntropyBits"`
-		Alphabet       string  `yaml:"alphabet"`
-		NotFirst       string  `yaml:"notFirst"`
-	} `yaml:"generator"`
+	Generator generatorConfig `yaml:"generator"`
+	Breach    struct {
+		RangeURL string `yaml:"rangeURL"`
+	} `yaml:"breach"`
 	GeneratePassword struct {
 		MaxPasswords int `yaml:"maxPasswords"`
 		MaxAttempts  int `yaml:"maxAttempts"`
@@ -66,6 +64,8 @@ type config struct {
 
 	// What is not in the file.
 	ldif         string
+	made         policy.Config // of Generator
+	breached     *breach.List  // of Generator.BreachedPasswords
 	bindPassword []byte
 	dir          string // of the file
 }
@@ -77,6 +77,10 @@ func defaultConfig() config {
 	c.Listen.LDAPS = "127.0.0.1:1636"
 	c.Listen.REST = "127.0.0.1:8080"
 	c.Directory.Dialect = "auto"
+	c.Generator.Kind = "random"
+	c.Generator.Symbols = "all"
+	c.Generator.Passphrase.WordList = "eff-large"
+	c.Generator.Passphrase.Separator = "-"
 	c.Log.Format = "text"
 	c.Log.Level = "info"
 	return c
@@ -172,10 +176,6 @@ func (c *config) check() error {
 		return errors.New("tls: certFile and keyFile belong together")
 	case c.Listen.LDAP == "" && c.Listen.LDAPS == "" && c.Listen.REST == "":
 		return errors.New("listen: every listener is switched off")
-	case c.Generator.Length < 0 || c.Generator.Length > 1024:
-		return errors.New("generator.length: a number from 1 to 1024 is expected")
-	case c.Generator.MinEntropyBits < 0 || c.Generator.MinEntropyBits > 4096:
-		return errors.New("generator.minEntropyBits: a number from 1 to 4096 is expected")
 	case c.GeneratePassword.MaxPasswords < 0 || c.GeneratePassword.MaxAttempts < 0 || d.Connections < 0:
 		return errors.New("a maximum is below zero")
 	}
@@ -216,7 +216,10 @@ func (c *config) check() error {
 	if _, err := c.logHandler(io.Discard); err != nil {
 		return err
 	}
-	return c.readBindPassword()
+	if err := c.readBindPassword(); err != nil {
+		return err
+	}
+	return c.readGenerator()
 }
 
 func (c *config) readBindPassword() error {
@@ -254,15 +257,6 @@ func (c *config) path(name string) string {
 		return name
 	}
 	return filepath.Join(c.dir, name)
-}
-
-func (c *config) generator() policy.Config {
-	return policy.Config{
-		Length:         c.Generator.Length,
-		MinEntropyBits: c.Generator.MinEntropyBits,
-		Alphabet:       generate.NewSet(c.Generator.Alphabet),
-		NotFirst:       generate.NewSet(c.Generator.NotFirst),
-	}
 }
 
 // directoryTLS is the configuration for connections to the directory.

@@ -31,7 +31,7 @@ func dialects() map[string]func(*config) policy.Dialect {
 		directory.DS389:   func(*config) policy.Dialect { return ds389.New(ds389.Config{}) },
 		directory.FreeIPA: func(*config) policy.Dialect { return freeipa.New(freeipa.Config{}) },
 		directory.OpenDJ: func(c *config) policy.Dialect {
-			return opendj.New(opendj.Config{DefaultPolicy: c.Directory.DefaultPolicy})
+			return opendj.New(opendj.Config{DefaultPolicy: c.Directory.DefaultPolicy, Breaches: c.breaches()})
 		},
 		directory.OpenLDAP: func(c *config) policy.Dialect {
 			return openldap.New(openldap.Config{DefaultPolicy: c.Directory.DefaultPolicy})

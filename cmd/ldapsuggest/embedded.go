@@ -36,7 +36,7 @@ const (
 
 // openEmbedded opens the directory in the data directory.
 func (p *program) openEmbedded(ctx context.Context, c *config, log *slog.Logger) (*backend, error) {
-	cfg := embedded.Config{Dir: c.Data, Generator: c.generator(), Logger: log}
+	cfg := embedded.Config{Dir: c.Data, Generator: c.generator(), Breaches: c.breaches(), Logger: log}
 	cfg.AdminPassword, _ = p.env("LDAPSUGGEST_ADMIN_PASSWORD")
 	if c.ldif != "" {
 		if _, err := os.Stat(filepath.Join(c.Data, storeFile)); err == nil {
