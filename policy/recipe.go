@@ -15,9 +15,12 @@ type Recipe struct {
 	// Demands are met besides those of the policy.
 	Demands []Demand
 
-	// Config replaces the Service's. What either Screen reports is drawn
-	// again.
-	Config Config
+	// Config replaces the Service's. Nil means that it stays. What the Screen
+	// of either reports is drawn again.
+	Config *Config
+
+	// Screen, if not nil, is one more Config.Screen.
+	Screen func(password []byte) bool
 
 	// MaxLength bounds the number of characters. It yields to a policy that
 	// needs more: the passwords are then as short as that allows. 0 means
@@ -43,8 +46,13 @@ func (c *Compiled) With(r Recipe) *Compiled {
 		p = Policy{Generator: r.Generator}
 	}
 	p.Demands = slices.Concat(p.Demands, r.Demands)
-	cfg := r.Config
-	cfg.Screen = either(c.cfg.Screen, r.Config.Screen)
+	cfg := c.cfg
+	if o := r.Config; o != nil {
+		cfg.Length, cfg.MinEntropyBits, cfg.Passphrase = o.Length, o.MinEntropyBits, o.Passphrase
+		cfg.Alphabet, cfg.NotFirst = o.Alphabet, o.NotFirst
+		cfg.Screen = either(cfg.Screen, o.Screen)
+	}
+	cfg.Screen = either(cfg.Screen, r.Screen)
 	if r.MaxLength <= 0 || r.Generator != nil {
 		return Compile(&p, cfg)
 	}

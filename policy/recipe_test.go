@@ -26,10 +26,10 @@ func TestRecipe(t *testing.T) {
 		characters string
 		code       result.Code
 	}{
-		{"the shortest with enough entropy", open, Recipe{Demands: []Demand{digits}, Config: Config{Length: 4, MinEntropyBits: 30}}, 10, 10, "0123456789", 0},
-		{"no longer than the bound", open, Recipe{Demands: []Demand{digits}, Config: Config{Length: 4, MinEntropyBits: 30}, MaxLength: 6}, 6, 6, "0123456789", 0},
-		{"the bound yields to the policy", long, Recipe{Demands: []Demand{digits}, Config: Config{Length: 4}, MaxLength: 6}, 20, 20, "0123456789", 0},
-		{"without the policy", long, Recipe{Demands: []Demand{digits}, Config: Config{Length: 4, MinEntropyBits: 1}, Alone: true}, 4, 4, "0123456789", 0},
+		{"the shortest with enough entropy", open, Recipe{Demands: []Demand{digits}, Config: &Config{Length: 4, MinEntropyBits: 30}}, 10, 10, "0123456789", 0},
+		{"no longer than the bound", open, Recipe{Demands: []Demand{digits}, Config: &Config{Length: 4, MinEntropyBits: 30}, MaxLength: 6}, 6, 6, "0123456789", 0},
+		{"the bound yields to the policy", long, Recipe{Demands: []Demand{digits}, Config: &Config{Length: 4}, MaxLength: 6}, 20, 20, "0123456789", 0},
+		{"without the policy", long, Recipe{Demands: []Demand{digits}, Config: &Config{Length: 4, MinEntropyBits: 1}, Alone: true}, 4, 4, "0123456789", 0},
 		{"a conflict with the policy", &Policy{Demands: []Demand{{Rule: rule.ClassMinimums{Uppers: 1}}}}, Recipe{Demands: []Demand{digits}, MaxLength: 9}, 0, 0, "", result.UnwillingToPerform},
 		{"a generator", long, Recipe{Generator: phrase, MaxLength: 1}, 20, 60, "", 0},
 		{"a blocked policy", &Policy{Blocked: "why"}, Recipe{Demands: []Demand{digits}}, 0, 0, "", result.UnwillingToPerform},
@@ -58,8 +58,8 @@ func TestRecipe(t *testing.T) {
 func TestRecipeScreens(t *testing.T) {
 	not := func(c byte) func([]byte) bool { return func(p []byte) bool { return p[0] == c } }
 	c := Compile(&Policy{}, Config{Screen: not('1')})
-	r := Recipe{Demands: []Demand{{Rule: rule.CharacterSets{Sets: []rule.CharacterSet{{Set: generate.NewSet("123")}}}}},
-		Config: Config{Length: 1, MinEntropyBits: 1, Screen: not('2')}}
+	r := Recipe{Demands: []Demand{{Rule: rule.CharacterSets{Sets: []rule.CharacterSet{{Set: generate.NewSet("1234")}}}}},
+		Config: &Config{Length: 1, MinEntropyBits: 1, Screen: not('2')}, Screen: not('4')}
 	got, err := c.With(r).Suggest(t.Context(), rule.Subject{}, SuggestOptions{Count: 50, Attempts: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -88,7 +88,7 @@ func (p AdaxesParameters) recipe() policy.Recipe {
 			{Rule: rule.Length{Min: p.MinLength}, Source: source},
 			{Rule: chars, Source: source},
 		},
-		Config: policy.Config{
+		Config: &policy.Config{
 			Length:         p.MinLength,
 			MinEntropyBits: p.MinEntropyBits,
 			Alphabet:       generate.NewSet(p.LowerChars + p.UpperChars + p.NumericChars + p.SpecialChars + p.OtherChars),

@@ -111,7 +111,7 @@ func (e *ecgrid) generate(ctx context.Context, body []byte, authenticate func() 
 	req := extop.GeneratePasswordRequest{Count: 1, Attempts: recipeAttempts, Recipe: &policy.Recipe{
 		Demands: []policy.Demand{{Rule: ecgridPattern(), Source: policy.Source{Attribute: "complexity pattern"}}},
 		// The client says how long; no entropy target makes it longer.
-		Config: policy.Config{Length: length, MinEntropyBits: 1},
+		Config: &policy.Config{Length: length, MinEntropyBits: 1},
 	}}
 	if e.PolicyDN != "" {
 		req.Selection, req.DN = extop.SelectPolicyDN, e.PolicyDN

@@ -272,7 +272,7 @@ func (n *nextcloud) password(ctx context.Context, body []byte, authenticate func
 // demands.
 func (n *nextcloud) suggest(ctx context.Context, caller extop.Caller, r policy.Recipe, encode func([]byte) []byte) ([]byte, error) {
 	if list := n.Breaches; list != nil {
-		r.Config.Screen = func(p []byte) bool {
+		r.Screen = func(p []byte) bool {
 			breached, err := list.Password(p)
 			return breached || err != nil
 		}
