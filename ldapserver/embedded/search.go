@@ -147,15 +147,41 @@ func (d *Directory) emitSpecial(s session, req searchRequest, e policy.Entry, em
 }
 
 // Search implements policy.Directory on the store itself, with the rights of
-// the administrator. Critical controls are refused, others ignored.
+// the administrator, or of the identity in a proxied authorization control.
+// Other critical controls are refused, and what is not critical ignored.
 func (d *Directory) Search(ctx context.Context, q policy.Query) ([]policy.Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, result.From(err)
+	}
+	if len(q.Controls) == 1 && q.Controls[0].OID == proxiedOID {
+		return d.searchAs(ctx, string(q.Controls[0].Value), q)
 	}
 	var out []policy.Entry
 	err := d.store.view(func(t *txn) (err error) {
 		out, err = d.searchIn(t, q)
 		return err
+	})
+	return out, err
+}
+
+// searchAs is Search with the rights of an authzId (RFC 4370).
+func (d *Directory) searchAs(ctx context.Context, authzID string, q policy.Query) ([]policy.Entry, error) {
+	s, err := d.resolveAuthzID(authzID)
+	if err != nil {
+		return nil, result.Wrap(err, result.AuthorizationDenied, "the proxied authorization identity is not known")
+	}
+	base, err := dn.Parse(q.Base)
+	if err != nil {
+		return nil, result.Wrap(err, result.InvalidDNSyntax, "malformed DN")
+	}
+	f, err := parseFilter(q.Filter)
+	if err != nil {
+		return nil, err
+	}
+	var out []policy.Entry
+	_, err = d.search(ctx, s, searchRequest{base: base, scope: q.Scope, filter: f, selection: d.selects(q.Attributes)}, func(e foundEntry) error {
+		out = append(out, e.Entry)
+		return nil
 	})
 	return out, err
 }
