@@ -133,7 +133,7 @@ var (
 
 // keep watches a server until ctx ends, session after session.
 func (w *watcher) keep(ctx context.Context, i int, s *server) {
-	wait := minBackOff
+	wait, failed := minBackOff, false
 	for {
 		established, err := w.session(ctx, i, s)
 		switch {
@@ -149,11 +149,15 @@ func (w *watcher) keep(ctx context.Context, i int, s *server) {
 		case established:
 			wait = minBackOff
 		}
-		if established {
-			w.cfg.Log.Warn("policies are no longer watched: they are read again after a short time", "server", s.name, "error", err)
-		} else {
-			w.cfg.Log.Debug("policies cannot be watched", "server", s.name, "error", err, "again", wait)
+		level := slog.LevelDebug
+		switch {
+		case established && wait > 0:
+			level = slog.LevelWarn
+		case !failed:
+			level = slog.LevelInfo // once, not with every attempt
 		}
+		failed = !established
+		w.cfg.Log.Log(ctx, level, "policies are not watched: they are read again after a short time", "server", s.name, "error", err, "again", wait)
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:

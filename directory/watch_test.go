@@ -404,7 +404,7 @@ func TestWatchMoves(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		client.Watch(t.Context(), l, directory.WatchConfig{Interval: 20 * time.Millisecond})
+		client.Watch(t.Context(), l, directory.WatchConfig{})
 	}()
 	expect := func(want ...int) {
 		t.Helper()
