@@ -15,23 +15,23 @@ import (
 func TestSlapd(t *testing.T) {
 	t.Parallel()
 	s := startSlapd(t)
-	compare(t, s)
+	compare(t, s, followSlapd)
 	t.Run("a front end that lies", func(t *testing.T) { noticeLies(t, s) })
 }
 
 func TestDS389(t *testing.T) {
 	t.Parallel()
-	compare(t, startDS389(t))
+	compare(t, startDS389(t), followDS389)
 }
 
 func TestSamba(t *testing.T) {
 	t.Parallel()
-	compare(t, startSamba(t))
+	compare(t, startSamba(t), followSamba)
 }
 
 // compare runs everything that compares a server with the front end before
 // it.
-func compare(t *testing.T, s server) {
+func compare(t *testing.T, s server, follow func(*testing.T, server, front)) {
 	f := startFront(t, s, nil)
 	direct, through := s.runner(t, s.url, s.tlsURL, "1"), s.runner(t, f.url, f.tlsURL, "2")
 	batteries, err := transparency.LoadBatteries(os.DirFS("testdata/batteries"))
@@ -48,6 +48,7 @@ func compare(t *testing.T, s server) {
 		t.Run(b.Name, func(t *testing.T) { compareBattery(t, s, b, direct, through) })
 	}
 	t.Run("go-ldap", func(t *testing.T) { compareGoLDAP(t, s, f, direct) })
+	follow(t, s, f)
 	t.Run("root DSE", func(t *testing.T) { compareRootDSE(t, s, f) })
 	if ran < 50 {
 		t.Errorf("only %d cases are for %s", ran, s.name)

@@ -1,7 +1,6 @@
 package transparency_test
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
@@ -12,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/go-ldap/ldap/v3"
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
 	"github.com/ldapsuggest/ldapsuggest/extop"
@@ -62,6 +63,12 @@ func startSlapd(t testing.TB) server {
 		LDIF: "dn: uid=sasl,ou=people," + testenv.BaseDN + "\nobjectClass: inetOrgPerson\nuid: sasl\ncn: Sasl\nsn: Sasl\n" +
 			"userPassword: " + saslPassword + "\n\n",
 	}}})
+	// slapd closes connections with more than a thousand requests pending.
+	limit := ldap.NewModifyRequest("cn=config", nil)
+	limit.Replace("olcConnMaxPendingAuth", []string{"10000"})
+	if err := s.Dial(t, s.ConfigAdmin).Modify(limit); err != nil {
+		t.Fatal(err)
+	}
 	return server{
 		name: "slapd", url: s.URL, tlsURL: s.TLSURL, suffix: s.Suffix, caFile: s.CAFile, admin: s.Admin, reader: s.Reader,
 		dialect: openldap.New(openldap.Config{}), tls: s.TLSConfig(),
@@ -215,16 +222,4 @@ func (s server) reset(t testing.TB, direct transparency.Runner) {
 			t.Fatalf("%s: exit status %d, %v\n%s", command, out.Status, err, out.Output)
 		}
 	}
-}
-
-// dial is for raw connections.
-func dial(t testing.TB, url string) net.Conn {
-	t.Helper()
-	var d net.Dialer
-	conn, err := d.DialContext(context.Background(), "tcp", host(url))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
 }
