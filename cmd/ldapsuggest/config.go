@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-ldap/ldap/v3"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ldapsuggest/ldapsuggest/policy"
@@ -53,11 +52,8 @@ type config struct {
 		MaxPasswords int `yaml:"maxPasswords"`
 		MaxAttempts  int `yaml:"maxAttempts"`
 	} `yaml:"generatePassword"`
-	REST struct {
-		UserBases  []string `yaml:"userBases"`
-		UserFilter string   `yaml:"userFilter"`
-	} `yaml:"rest"`
-	Log struct {
+	REST restConfig `yaml:"rest"`
+	Log  struct {
 		Format string `yaml:"format"`
 		Level  string `yaml:"level"`
 	} `yaml:"log"`
@@ -81,6 +77,7 @@ func defaultConfig() config {
 	c.Generator.Symbols = "all"
 	c.Generator.Passphrase.WordList = "eff-large"
 	c.Generator.Passphrase.Separator = "-"
+	c.REST = defaultREST()
 	c.Log.Format = "text"
 	c.Log.Level = "info"
 	return c
@@ -208,10 +205,8 @@ func (c *config) check() error {
 			}
 		}
 	}
-	if f := c.REST.UserFilter; f != "" {
-		if _, err := ldap.CompileFilter(strings.ReplaceAll(f, "{username}", "x")); err != nil {
-			return fmt.Errorf("rest.userFilter: %q is no filter", f)
-		}
+	if err := c.REST.check(); err != nil {
+		return err
 	}
 	if _, err := c.logHandler(io.Discard); err != nil {
 		return err

@@ -31,6 +31,7 @@ const usage = `Usage:
   ldapsuggest suggest [-H URL] -D DN (-w PASSWORD | -W | -y FILE) [--target DN | --policy DN] [-n COUNT]
   ldapsuggest policy  detect | explain | check  [--config FILE | -H URL -D DN -y FILE] [DN]
   ldapsuggest breach  build SOURCE OUTPUT | check LIST
+  ldapsuggest token   create --entry DN --api API | list | revoke ID
   ldapsuggest export  [--data DIR] [FILE]
   ldapsuggest version
   ldapsuggest help [COMMAND]
@@ -75,6 +76,7 @@ func (p *program) commands() map[string]command {
 		"suggest": {suggestUsage, p.suggest},
 		"policy":  {policyUsage, p.policy},
 		"breach":  {breachUsage, p.breach},
+		"token":   {tokenUsage, p.token},
 		"export":  {exportUsage, p.export},
 		"version": {"Usage: ldapsuggest version\n\nPrints the version.\n", p.version},
 		"help":    {usage, p.help},

@@ -252,31 +252,7 @@ func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) 
 		Supplement: back.supplement,
 		Logger:     log,
 	})
-	users, err := restbridge.NewBinder(restbridge.Binder{
-		Bind: func(ctx context.Context, dn string, password []byte) (restbridge.Session, error) {
-			u, err := back.client.Bind(ctx, dn, password)
-			if err != nil {
-				return nil, err
-			}
-			return u, nil
-		},
-		Directory: back.reads,
-		Bases:     c.REST.UserBases,
-		Filter:    c.REST.UserFilter,
-		Log:       log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if f.rest, err = restbridge.New(restbridge.Config{
-		Generate:     generate,
-		Validate:     extop.NewValidatePassword(extop.ValidatePasswordConfig{Policies: back.policies, Audit: audit(log)}),
-		Explain:      extop.NewEffectivePolicy(extop.EffectivePolicyConfig{Policies: back.policies, Audit: audit(log)}),
-		Requirements: quality,
-		Authenticate: users,
-		TLSConfig:    tlsConfig,
-		Log:          log,
-	}); err != nil {
+	if f.rest, err = newREST(c, back, operations{generate, quality}, tlsConfig, log); err != nil {
 		return nil, err
 	}
 	if c.Listen.LDAP != "" {

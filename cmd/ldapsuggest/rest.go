@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"github.com/ldapsuggest/ldapsuggest/directory"
+	"github.com/ldapsuggest/ldapsuggest/extop"
+	"github.com/ldapsuggest/ldapsuggest/policy/dn"
+	"github.com/ldapsuggest/ldapsuggest/restbridge"
+	"github.com/ldapsuggest/ldapsuggest/restbridge/token"
+)
+
+// restConfig is the key rest of the configuration file.
+type restConfig struct {
+	UserBases  []string `yaml:"userBases"`
+	UserFilter string   `yaml:"userFilter"`
+
+	TokensFile string `yaml:"tokensFile"`
+	ActAs      string `yaml:"actAs"`
+	OIDC       struct {
+		Issuer       string        `yaml:"issuer"`
+		Audience     string        `yaml:"audience"`
+		CAFile       string        `yaml:"caFile"`
+		Claim        string        `yaml:"claim"`
+		EntryDN      string        `yaml:"entryDN"`
+		SearchBases  []string      `yaml:"searchBases"`
+		SearchFilter string        `yaml:"searchFilter"`
+		ClockSkew    time.Duration `yaml:"clockSkew"`
+	} `yaml:"oidc"`
+	RateLimit struct {
+		PerSecond float64 `yaml:"perSecond"`
+		Burst     int     `yaml:"burst"`
+	} `yaml:"rateLimit"`
+
+	Directory struct {
+		Enabled bool `yaml:"enabled"`
+	} `yaml:"directory"`
+	Adaxes struct {
+		Enabled    bool   `yaml:"enabled"`
+		BasePath   string `yaml:"basePath"`
+		Parameters struct {
+			MinLength      int     `yaml:"minLength"`
+			MaxLength      int     `yaml:"maxLength"`
+			LowerChars     string  `yaml:"lowerChars"`
+			UpperChars     string  `yaml:"upperChars"`
+			NumericChars   string  `yaml:"numericChars"`
+			SpecialChars   string  `yaml:"specialChars"`
+			OtherChars     string  `yaml:"otherChars"`
+			MinEntropyBits float64 `yaml:"minEntropyBits"`
+		} `yaml:"parameters"`
+	} `yaml:"adaxes"`
+	ECGrid struct {
+		Enabled  bool   `yaml:"enabled"`
+		PolicyDN string `yaml:"policyDN"`
+	} `yaml:"ecgrid"`
+	Nextcloud struct {
+		Enabled  bool   `yaml:"enabled"`
+		PolicyDN string `yaml:"policyDN"`
+		Strength int    `yaml:"strength"`
+		Numbers  bool   `yaml:"numbers"`
+		Special  bool   `yaml:"special"`
+	} `yaml:"nextcloud"`
+}
+
+// defaultREST has every API on: without a token or a password, none of them
+// does anything.
+func defaultREST() restConfig {
+	var c restConfig
+	c.ActAs = restbridge.ActAuto
+	c.OIDC.ClockSkew = time.Minute
+	c.RateLimit.PerSecond, c.RateLimit.Burst = 20, 200
+	c.Directory.Enabled, c.Adaxes.Enabled, c.ECGrid.Enabled, c.Nextcloud.Enabled = true, true, true, true
+	c.Nextcloud.Strength = 1
+	return c
+}
+
+func (c *restConfig) check() error {
+	for key, f := range map[string]string{"userFilter": c.UserFilter, "oidc.searchFilter": c.OIDC.SearchFilter} {
+		if f == "" {
+			continue
+		}
+		if _, err := ldap.CompileFilter(strings.ReplaceAll(f, "{username}", "x")); err != nil {
+			return fmt.Errorf("rest.%s: %q is no filter", key, f)
+		}
+	}
+	switch c.ActAs {
+	case restbridge.ActAuto, restbridge.ActProxied, restbridge.ActService:
+	default:
+		return fmt.Errorf("rest.actAs: %q is none of auto, proxied, service", c.ActAs)
+	}
+	switch {
+	case c.RateLimit.PerSecond < 0 || c.RateLimit.Burst < 0:
+		return errors.New("rest.rateLimit: a limit is below zero")
+	case c.Nextcloud.Strength < 0 || c.Nextcloud.Strength > 4:
+		return errors.New("rest.nextcloud.strength: a number from 0 to 4 is expected")
+	case c.OIDC.Issuer == "" && (c.OIDC.Audience != "" || c.OIDC.EntryDN != "" || c.OIDC.SearchFilter != ""):
+		return errors.New("rest.oidc: issuer is missing")
+	case c.OIDC.Issuer != "" && (c.OIDC.EntryDN == "") == (c.OIDC.SearchFilter == ""):
+		return errors.New("rest.oidc: one of entryDN and searchFilter is needed")
+	}
+	for key, name := range map[string]string{"ecgrid.policyDN": c.ECGrid.PolicyDN, "nextcloud.policyDN": c.Nextcloud.PolicyDN} {
+		if _, err := dn.Parse(name); err != nil {
+			return fmt.Errorf("rest.%s: %q is no DN", key, name)
+		}
+	}
+	return nil
+}
+
+// tokensFile is where API tokens are kept.
+func (c *config) tokensFile() string {
+	if c.REST.TokensFile != "" {
+		return c.path(c.REST.TokensFile)
+	}
+	return filepath.Join(c.Data, "tokens.json")
+}
+
+// operations are what the REST door calls.
+type operations struct {
+	generate *extop.GeneratePassword
+	quality  *extop.PasswordQuality
+}
+
+// newREST builds the REST door.
+func newREST(c *config, back *backend, ops operations, tlsConfig *tls.Config, log *slog.Logger) (*restbridge.Server, error) {
+	users, err := restbridge.NewBinder(restbridge.Binder{
+		Bind: func(ctx context.Context, dn string, password []byte) (restbridge.Session, error) {
+			u, err := back.client.Bind(ctx, dn, password)
+			if err != nil {
+				return nil, err
+			}
+			return u, nil
+		},
+		Directory: back.reads,
+		Bases:     c.REST.UserBases,
+		Filter:    c.REST.UserFilter,
+		Log:       log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	delegate := &restbridge.Delegate{Directory: back.reads, Act: c.REST.ActAs}
+	cfg := restbridge.Config{
+		Generate:         ops.generate,
+		Validate:         extop.NewValidatePassword(extop.ValidatePasswordConfig{Policies: back.policies, Audit: audit(log)}),
+		Explain:          extop.NewEffectivePolicy(extop.EffectivePolicyConfig{Policies: back.policies, Audit: audit(log)}),
+		Requirements:     ops.quality,
+		Authenticate:     users,
+		Tokens:           restbridge.Tokens{Store: token.Open(c.tokensFile()), Delegate: delegate},
+		WithoutDirectory: !c.REST.Directory.Enabled,
+		Rate:             restbridge.RateLimit{PerSecond: c.REST.RateLimit.PerSecond, Burst: c.REST.RateLimit.Burst},
+		TLSConfig:        tlsConfig,
+		Log:              log,
+	}
+	if c.REST.OIDC.Issuer != "" {
+		if cfg.Bearer, err = c.oidc(back, delegate, users, log); err != nil {
+			return nil, fmt.Errorf("rest.oidc: %w", err)
+		}
+	}
+	if a := c.REST.Adaxes; a.Enabled {
+		cfg.Adaxes = &restbridge.Adaxes{Names: back.policies, BasePath: a.BasePath, Parameters: restbridge.AdaxesParameters(a.Parameters)}
+	}
+	if c.REST.ECGrid.Enabled {
+		cfg.ECGrid = &restbridge.ECGrid{PolicyDN: c.REST.ECGrid.PolicyDN, ChangePassword: back.changePassword}
+	}
+	if n := c.REST.Nextcloud; n.Enabled {
+		cfg.Nextcloud = &restbridge.Nextcloud{Strength: &n.Strength, Numbers: n.Numbers, Special: n.Special, PolicyDN: n.PolicyDN}
+		if c.breached != nil {
+			cfg.Nextcloud.Breaches = c.breached
+		}
+	}
+	return restbridge.New(cfg)
+}
+
+func (c *config) oidc(back *backend, delegate *restbridge.Delegate, users *restbridge.Binder, log *slog.Logger) (*restbridge.OIDC, error) {
+	o := c.REST.OIDC
+	tlsConfig, err := clientTLS(c.path(o.CAFile))
+	if err != nil {
+		return nil, fmt.Errorf("caFile: %w", err)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = tlsConfig
+	cfg := &restbridge.OIDC{
+		Issuer: o.Issuer, Audience: o.Audience, Claim: o.Claim, Template: o.EntryDN, ClockSkew: o.ClockSkew,
+		Delegate: delegate, Client: &http.Client{Transport: transport, Timeout: 10 * time.Second},
+	}
+	if o.SearchFilter != "" {
+		people, err := restbridge.NewBinder(restbridge.Binder{
+			Bind: users.Bind, Directory: back.reads, Bases: o.SearchBases, Filter: o.SearchFilter, Log: log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		cfg.Find = people.Find
+	}
+	return restbridge.NewOIDC(cfg)
+}
+
+// changePassword changes a password in the way of the directory.
+func (b *backend) changePassword(ctx context.Context, dn string, current, new []byte) error {
+	how := directory.ByExtension
+	switch {
+	case b.supplement != nil: // the embedded directory answers extensions in the relay
+		how = directory.ByUserPassword
+	case b.policies.Dialect() == directory.ActiveDirectory:
+		how = directory.ByUnicodePwd
+	case b.policies.Dialect() == "auto": // not known: it has not answered yet
+		name, err := b.client.Detect(ctx)
+		if err != nil {
+			return err
+		}
+		if name == directory.ActiveDirectory {
+			how = directory.ByUnicodePwd
+		}
+	}
+	return b.client.ChangePassword(ctx, how, dn, current, new)
+}
