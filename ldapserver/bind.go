@@ -144,14 +144,19 @@ func (s *session) bindAnswered(l *link, m message.Message) error {
 	if p != nil && (p.id != m.ID || p.identifying) {
 		p = nil
 	}
+	var rewrites []*rewrite
 	if p != nil {
 		// What was sent before the bind has been answered or abandoned.
+		rewrites = s.forgetRewrites()
 		for id := range s.relayed {
 			s.forget(id)
 		}
 		clear(s.questions)
 	}
 	s.mu.Unlock()
+	for _, rw := range rewrites {
+		rw.end(result.New(result.Unavailable, lostText))
+	}
 	if p == nil {
 		return l.toClient(m.Raw)
 	}

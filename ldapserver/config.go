@@ -27,7 +27,18 @@ type Config struct {
 	// knows.
 	Extended map[string]extop.Handler
 
-	// Controls are OIDs to add to the root DSE's supportedControl.
+	// RewriteExtended completes extended requests of the directory, by
+	// request OID. They are not added to the root DSE: what the directory
+	// does not offer is not offered here either.
+	RewriteExtended map[string]extop.Rewriter
+
+	// RewriteControls completes requests of any kind but bind, unbind and
+	// abandon that carry a control, by its OID. It goes before
+	// RewriteExtended. The OIDs are added to the root DSE's
+	// supportedControl.
+	RewriteControls map[string]extop.Rewriter
+
+	// Controls are further OIDs to add to the root DSE's supportedControl.
 	Controls []string
 
 	// TLSConfig is for StartTLS and ServeTLS. Without it StartTLS is
@@ -92,7 +103,9 @@ type Observer interface {
 	Relayed(op byte)
 
 	// Answered is called when an extended operation of ours has ended, or
-	// was refused at once, with how long that took.
+	// was refused at once, with how long that took. It is also called for
+	// each request that a Rewriter was given, with the OID that it is
+	// configured under.
 	Answered(oid string, code result.Code, took time.Duration)
 
 	// Panicked is called when an operation of ours panicked.

@@ -16,6 +16,7 @@ func (s *session) handle(m message.Message) verdict {
 	s.mu.Lock()
 	_, ask := s.questions[m.ID]
 	_, ours := s.ops[m.ID]
+	ours = ours || s.relayed[m.ID].rewrite != nil
 	s.mu.Unlock()
 	switch {
 	case ask:
@@ -38,7 +39,11 @@ func (s *session) handle(m message.Message) verdict {
 		return s.handleBind(m)
 	case message.ExtendedRequest:
 		return s.handleExtended(m)
-	case message.SearchRequest:
+	}
+	if v, ok := s.rewrite(m, message.Extended{}); ok {
+		return v
+	}
+	if m.Op == message.SearchRequest {
 		return s.relay(m, relayed{op: m.Op, root: s.srv.root.want(m.Body)})
 	}
 	return s.relay(m, relayed{op: m.Op})
@@ -86,24 +91,25 @@ func (s *session) relay(m message.Message, r relayed) verdict {
 
 // register notes a request that is about to be relayed. The caller holds mu.
 func (s *session) register(id int32, r relayed) {
-	if s.relayed == nil {
-		s.relayed = make(map[int32]relayed)
-	}
 	s.forget(id)
-	s.relayed[id] = r
-	if r.root != nil {
-		s.roots.Add(1)
+	s.relayed = put(s.relayed, id, r)
+	if r.root != nil || r.rewrite != nil {
+		s.inspected.Add(1)
 	}
 }
 
-// forget drops a relayed request. The caller holds mu.
-func (s *session) forget(id int32) {
-	if r, ok := s.relayed[id]; ok {
-		delete(s.relayed, id)
-		if r.root != nil {
-			s.roots.Add(-1)
-		}
+// forget drops a relayed request, and returns what there was to do with its
+// answer, if anything. The caller holds mu.
+func (s *session) forget(id int32) *rewrite {
+	r, ok := s.relayed[id]
+	if !ok {
+		return nil
 	}
+	delete(s.relayed, id)
+	if r.root != nil || r.rewrite != nil {
+		s.inspected.Add(-1)
+	}
+	return r.rewrite
 }
 
 // supplemented lets Config.Supplement answer m, if it does. With want, its
@@ -164,8 +170,11 @@ func (s *session) handleAbandon(m message.Message) verdict {
 		op.abandoned = true
 		op.cancel()
 	}
-	s.forget(id)
+	rw := s.forget(id)
 	s.mu.Unlock()
+	if rw != nil {
+		rw.end(result.New(result.Canceled, abandonedText))
+	}
 	if op != nil || ask && !theirs || s.supplemented(m, nil) {
 		return done
 	}

@@ -236,11 +236,11 @@ func (l *link) sendRun(n int) error {
 }
 
 // stream passes a large message on piece by piece. Other answers wait
-// meanwhile. One that answers a question of ours, or a bind, is not worth so
-// much: the directory has gone mad.
+// meanwhile. One that answers a question of ours, a bind or a request that a
+// Rewriter completed is not worth so much: the directory has gone mad.
 func (l *link) stream(h message.Head) error {
 	s := l.session
-	if l.asked(h.ID) || h.Op == message.BindResponse {
+	if l.asked(h.ID) || h.Op == message.BindResponse || l.rewritten(h) {
 		return errDirectory
 	}
 	if message.IsFinal(h.Op) {
@@ -287,10 +287,23 @@ func (l *link) concerns(h message.Head) bool {
 	switch {
 	case h.ID == 0, h.Op == message.BindResponse:
 		return true
-	case h.Op == message.SearchResultEntry && l.session.roots.Load() > 0 && l.session.rootOf(h.ID) != nil:
+	case l.session.inspected.Load() == 0:
+	case h.Op == message.SearchResultEntry && l.session.rootOf(h.ID) != nil, l.rewritten(h):
 		return true
 	}
 	return l.asked(h.ID)
+}
+
+// rewritten reports whether a message is the answer to a request that a
+// Rewriter completed.
+func (l *link) rewritten(h message.Head) bool {
+	if !message.IsFinal(h.Op) || l.session.inspected.Load() == 0 {
+		return false
+	}
+	s := l.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.relayed[h.ID].rewrite != nil
 }
 
 // asked reports whether id is that of a question of ours.
@@ -318,6 +331,8 @@ func (l *link) inspect(m message.Message) error {
 		return nil
 	case m.Op == message.BindResponse:
 		return s.bindAnswered(l, m)
+	case l.rewritten(message.Head{ID: m.ID, Op: m.Op}):
+		return s.rewriteAnswered(l, m)
 	}
 	want := s.rootOf(m.ID)
 	if want == nil {

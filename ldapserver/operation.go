@@ -39,6 +39,9 @@ func (s *session) handleExtended(m message.Message) verdict {
 	case message.CancelOID:
 		return s.handleCancel(m, e.Value)
 	}
+	if v, ok := s.rewrite(m, e); ok {
+		return v
+	}
 	return s.relay(m, relayed{op: m.Op})
 }
 
@@ -74,18 +77,30 @@ func (s *session) serveExtended(m message.Message, x *extended, value []byte) ve
 	if running >= s.srv.cfg.MaxOperations {
 		return refuse(result.Busy, "too many operations are under way on this connection")
 	}
-	ctx, cancel := s.limited(s.ctx)
-	op := &operation{cancel: cancel}
-	s.mu.Lock()
-	if s.ops == nil {
-		s.ops = make(map[int32]*operation)
-	}
-	s.ops[m.ID] = op
-	s.mu.Unlock()
+	ctx, op := s.begin(m.ID)
 	req := &extop.Request{Caller: s, Name: x.oid, Value: slices.Clone(value), Controls: controls}
 	id := m.ID
 	s.work.Go(func() { s.run(ctx, id, op, x, req, start) })
 	return done
+}
+
+// begin notes an operation that is about to run in a goroutine of its own.
+func (s *session) begin(id int32) (context.Context, *operation) {
+	ctx, cancel := s.limited(s.ctx)
+	op := &operation{cancel: cancel}
+	s.mu.Lock()
+	s.ops = put(s.ops, id, op)
+	s.mu.Unlock()
+	return ctx, op
+}
+
+// put sets m[k] in a map that may not have been made.
+func put[V any](m map[int32]V, k int32, v V) map[int32]V {
+	if m == nil {
+		m = make(map[int32]V)
+	}
+	m[k] = v
+	return m
 }
 
 // limited bounds ctx by the time that an operation may take.
@@ -104,19 +119,10 @@ func (s *session) run(ctx context.Context, id int32, op *operation, x *extended,
 	// It may hold a password.
 	clear(req.Value)
 
-	// The client may use the ID again as soon as it has the answer: so it is
-	// free before that is written.
-	s.mu.Lock()
-	delete(s.ops, id)
-	abandoned := op.abandoned
-	cancels := op.cancels
-	s.unsent++
-	s.mu.Unlock()
-
-	cancelCode := result.TooLate
+	abandoned, cancels := s.leave(id, op)
+	defer s.left()
 	if len(cancels) > 0 && canceled && err != nil {
-		err = result.New(result.Canceled, "the operation was canceled")
-		cancelCode = result.Success
+		err = errCanceled
 	}
 	if !abandoned {
 		code := s.respond(id, resp, err, len(cancels) == 0)
@@ -124,24 +130,53 @@ func (s *session) run(ctx context.Context, id int32, op *operation, x *extended,
 	} else if resp != nil {
 		clear(resp.Value)
 	}
-	if len(cancels) > 0 {
-		s.out.open()
-		for _, c := range cancels {
-			s.out.buf = message.AppendResult(s.out.buf, c, message.ExtendedResponse, cancelCode, "", "")
-		}
-		s.out.close(true)
-	}
+	s.answerCancels(cancels, err == errCanceled)
+}
+
+var (
+	errCanceled = result.New(result.Canceled, "the operation was canceled")
+	errInternal = result.New(result.Other, "internal error")
+)
+
+// leave ends an operation before it is answered: the client may use the ID
+// again as soon as it has the answer, so it is free before that is written.
+// left must be called once it is.
+func (s *session) leave(id int32, op *operation) (abandoned bool, cancels []int32) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.ops, id)
+	s.unsent++
+	return op.abandoned, op.cancels
+}
+
+func (s *session) left() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.unsent--
 	s.changed()
-	s.mu.Unlock()
+}
+
+// answerCancels answers the cancel requests for an operation that has ended.
+func (s *session) answerCancels(cancels []int32, canceled bool) {
+	if len(cancels) == 0 {
+		return
+	}
+	code := result.TooLate
+	if canceled {
+		code = result.Success
+	}
+	s.out.open()
+	for _, c := range cancels {
+		s.out.buf = message.AppendResult(s.out.buf, c, message.ExtendedResponse, code, "", "")
+	}
+	s.out.close(true)
 }
 
 func (s *session) call(ctx context.Context, x *extended, req *extop.Request) (resp *extop.Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.panicked(x.oid, p)
-			resp, err = nil, result.New(result.Other, "internal error")
+			resp, err = nil, errInternal
 		}
 	}()
 	return x.handler.ServeExtended(ctx, req)
@@ -151,7 +186,7 @@ func (s *session) serveImmediate(x *extended) (ok bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.panicked(x.oid, p)
-			ok, err = true, result.New(result.Other, "internal error")
+			ok, err = true, errInternal
 		}
 	}()
 	return x.immediate.ServeImmediate(&s.request, &s.response)

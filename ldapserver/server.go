@@ -62,7 +62,8 @@ func New(cfg Config) *Server {
 		immediate, _ := h.(extop.Immediate)
 		s.ours[oid] = &extended{oid, h, immediate}
 	}
-	s.root = newRootDSE(slices.Sorted(maps.Keys(cfg.Extended)), cfg.Controls, cfg.TLSConfig != nil, cfg.PassSecurityLayers)
+	controls := slices.Sorted(maps.Keys(cfg.RewriteControls))
+	s.root = newRootDSE(slices.Sorted(maps.Keys(cfg.Extended)), append(controls, cfg.Controls...), cfg.TLSConfig != nil, cfg.PassSecurityLayers)
 	return s
 }
 

@@ -51,9 +51,9 @@ type session struct {
 	request   extop.Request
 	response  extop.Response
 
-	protected atomic.Bool // the client's connection cannot be listened to
-	tls       bool        // of serve's goroutine
-	roots     atomic.Int32
+	protected atomic.Bool  // the client's connection cannot be listened to
+	tls       bool         // of serve's goroutine
+	inspected atomic.Int32 // requests among relayed whose answers are looked into
 
 	dial     sync.Mutex // held while dialing
 	failed   error      // of the last attempt,
@@ -82,12 +82,14 @@ type session struct {
 	wakeup   chan struct{}
 	draining bool
 	ending   *ending
+	gone     bool // no answer will be written any more
 }
 
 // relayed is a request that the directory has.
 type relayed struct {
-	op   byte
-	root *rootWant // for a search of the root DSE
+	op      byte
+	root    *rootWant // for a search of the root DSE
+	rewrite *rewrite  // for a request that a Rewriter completed
 }
 
 // An ending is why the server ends a session.
@@ -386,7 +388,12 @@ func (s *session) teardown() {
 	for _, op := range s.ops {
 		op.abandoned = true
 	}
+	s.gone = true
+	rewrites := s.forgetRewrites()
 	s.mu.Unlock()
+	for _, rw := range rewrites {
+		rw.end(result.New(result.Unavailable, lostText))
+	}
 	s.cancel()
 	s.complete()
 	s.in = nil // it is of no more use, and may be large
