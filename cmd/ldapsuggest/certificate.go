@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"math/big"
@@ -30,23 +29,6 @@ const (
 	certLifetime = 365 * 24 * time.Hour
 	certRenewal  = 30 * 24 * time.Hour // before its end
 )
-
-// serverTLS returns the configured certificate, or one that it makes in the
-// data directory: for first steps, so that TLS is there from the beginning.
-func (c *config) serverTLS() (*tls.Config, error) {
-	cert, key := c.path(c.TLS.CertFile), c.path(c.TLS.KeyFile)
-	if cert == "" {
-		cert, key = filepath.Join(c.Data, certFile), filepath.Join(c.Data, keyFile)
-		if err := ensureCertificate(cert, key, time.Now()); err != nil {
-			return nil, fmt.Errorf("make a certificate: %w", err)
-		}
-	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
-}
 
 // ensureCertificate keeps the certificate that is there if it is good for a
 // while longer, so that clients which trust it go on doing so.

@@ -13,9 +13,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/ldapsuggest/ldapsuggest/directory"
 	"github.com/ldapsuggest/ldapsuggest/policy"
 	"github.com/ldapsuggest/ldapsuggest/policy/breach"
 	"github.com/ldapsuggest/ldapsuggest/policy/dn"
@@ -29,11 +31,27 @@ type config struct {
 		LDAP  string `yaml:"ldap"`
 		LDAPS string `yaml:"ldaps"`
 		REST  string `yaml:"rest"`
+
+		LDAPI     string `yaml:"ldapi"`
+		LDAPIMode string `yaml:"ldapiMode"`
+
+		ProxyProtocol struct {
+			Trust []string `yaml:"trust"`
+		} `yaml:"proxyProtocol"`
 	} `yaml:"listen"`
 	TLS struct {
-		CertFile string `yaml:"certFile"`
-		KeyFile  string `yaml:"keyFile"`
+		CertFile          string `yaml:"certFile"`
+		KeyFile           string `yaml:"keyFile"`
+		MinVersion        string `yaml:"minVersion"`
+		ClientCertificate string `yaml:"clientCertificate"`
+		ClientCAFile      string `yaml:"clientCAFile"`
 	} `yaml:"tls"`
+	Limits struct {
+		Connections        int `yaml:"connections"`
+		AddressConnections int `yaml:"addressConnections"`
+		Handshakes         int `yaml:"handshakes"`
+		PartialMessages    int `yaml:"partialMessages"`
+	} `yaml:"limits"`
 	Directory struct {
 		URLs             []string          `yaml:"urls"`
 		StartTLS         bool              `yaml:"startTLS"`
@@ -43,6 +61,9 @@ type config struct {
 		Dialect          string            `yaml:"dialect"`
 		DefaultPolicy    map[string]string `yaml:"defaultPolicy"`
 		Connections      int               `yaml:"connections"`
+		Balance          string            `yaml:"balance"`
+		HealthInterval   time.Duration     `yaml:"healthInterval"`
+		ProxyProtocol    string            `yaml:"proxyProtocol"`
 	} `yaml:"directory"`
 	Generator generatorConfig `yaml:"generator"`
 	Breach    struct {
@@ -53,7 +74,7 @@ type config struct {
 		MaxAttempts  int `yaml:"maxAttempts"`
 	} `yaml:"generatePassword"`
 	REST restConfig `yaml:"rest"`
-	Log  struct {
+	Log struct {
 		Format string `yaml:"format"`
 		Level  string `yaml:"level"`
 	} `yaml:"log"`
@@ -72,7 +93,13 @@ func defaultConfig() config {
 	c.Listen.LDAP = "127.0.0.1:1389"
 	c.Listen.LDAPS = "127.0.0.1:1636"
 	c.Listen.REST = "127.0.0.1:8080"
+	c.Listen.LDAPIMode = "0660"
+	c.Listen.ProxyProtocol.Trust = []string{}
+	c.TLS.MinVersion = "1.2"
+	c.TLS.ClientCertificate = "none"
 	c.Directory.Dialect = "auto"
+	c.Directory.Balance = directory.Ordered.String()
+	c.Directory.HealthInterval = 5 * time.Second
 	c.Generator.Kind = "random"
 	c.Generator.Symbols = "all"
 	c.Generator.Passphrase.WordList = "eff-large"
@@ -136,6 +163,7 @@ func (c *config) readEnvironment(env environment) error {
 	text("LDAP", &c.Listen.LDAP)
 	text("LDAPS", &c.Listen.LDAPS)
 	text("REST", &c.Listen.REST)
+	text("LDAPI", &c.Listen.LDAPI)
 	text("TLS_CERT_FILE", &c.TLS.CertFile)
 	text("TLS_KEY_FILE", &c.TLS.KeyFile)
 	text("DIRECTORY_CA_FILE", &c.Directory.CAFile)
@@ -169,10 +197,6 @@ func (c *config) check() error {
 	switch {
 	case c.Data == "":
 		return errors.New("data: a directory is needed")
-	case (c.TLS.CertFile == "") != (c.TLS.KeyFile == ""):
-		return errors.New("tls: certFile and keyFile belong together")
-	case c.Listen.LDAP == "" && c.Listen.LDAPS == "" && c.Listen.REST == "":
-		return errors.New("listen: every listener is switched off")
 	case c.GeneratePassword.MaxPasswords < 0 || c.GeneratePassword.MaxAttempts < 0 || d.Connections < 0:
 		return errors.New("a maximum is below zero")
 	}
@@ -186,6 +210,11 @@ func (c *config) check() error {
 		}
 		if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
 			return fmt.Errorf("listen.%s: %q is no host:port", a.key, a.addr)
+		}
+	}
+	for _, check := range []func() error{c.checkListen, c.checkTLS, c.checkBalance} {
+		if err := check(); err != nil {
+			return err
 		}
 	}
 	if len(d.URLs) == 0 {

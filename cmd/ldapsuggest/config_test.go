@@ -103,7 +103,7 @@ func TestExampleFile(t *testing.T) {
 // other way round.
 func TestEnvironment(t *testing.T) {
 	env := variables{
-		"LDAPSUGGEST_DATA": "/d", "LDAPSUGGEST_LDAP": "127.0.0.1:1", "LDAPSUGGEST_LDAPS": "127.0.0.1:2", "LDAPSUGGEST_REST": "http://0.0.0.0:3",
+		"LDAPSUGGEST_DATA": "/d", "LDAPSUGGEST_LDAP": "127.0.0.1:1", "LDAPSUGGEST_LDAPS": "127.0.0.1:2", "LDAPSUGGEST_REST": "http://0.0.0.0:3", "LDAPSUGGEST_LDAPI": "/s",
 		"LDAPSUGGEST_TLS_CERT_FILE": "/c", "LDAPSUGGEST_TLS_KEY_FILE": "/k", "LDAPSUGGEST_DIRECTORY_URLS": "ldap://a ldaps://b",
 		"LDAPSUGGEST_DIRECTORY_START_TLS": "true", "LDAPSUGGEST_DIRECTORY_CA_FILE": "/ca", "LDAPSUGGEST_DIRECTORY_BIND_DN": "cn=x",
 		"LDAPSUGGEST_DIRECTORY_BIND_PASSWORD_FILE": "/none", "LDAPSUGGEST_DIRECTORY_BIND_PASSWORD": "pw", "LDAPSUGGEST_DIRECTORY_DIALECT": "openldap",
@@ -113,6 +113,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	want := defaultConfig()
 	want.Data, want.Listen.LDAP, want.Listen.LDAPS, want.Listen.REST = "/d", "127.0.0.1:1", "127.0.0.1:2", "http://0.0.0.0:3"
+	want.Listen.LDAPI = "/s"
 	want.TLS.CertFile, want.TLS.KeyFile = "/c", "/k"
 	want.Directory.URLs = []string{"ldap://a", "ldaps://b"}
 	want.Directory.StartTLS, want.Directory.CAFile, want.Directory.BindDN = true, "/ca", "cn=x"

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -134,10 +132,11 @@ func (p *program) serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := front.listen(); err != nil {
+	if err := front.listen(c, p.env); err != nil {
 		front.shutdown()
 		return err
 	}
+	defer front.keyring.follow(ctx)()
 	p.greet(c, back, front)
 	return front.serve(ctx)
 }
@@ -177,7 +176,12 @@ func (p *program) openBackend(ctx context.Context, c *config, log *slog.Logger) 
 		BindDN:       c.Directory.BindDN,
 		BindPassword: c.bindPassword,
 		Connections:  c.Directory.Connections,
-		Log:          log,
+
+		Balance:        c.balance(),
+		HealthInterval: c.Directory.HealthInterval,
+		ProxyProtocol:  proxyVersions()[c.Directory.ProxyProtocol],
+
+		Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -213,20 +217,12 @@ func (c *config) warnOfClearText(log *slog.Logger) {
 
 // A frontend is both doors with their listeners.
 type frontend struct {
-	ldap *ldapserver.Server
-	rest *restbridge.Server
-	log  *slog.Logger
+	ldap    *ldapserver.Server
+	rest    *restbridge.Server
+	keyring *keyring
+	log     *slog.Logger
 
 	doors []*door
-}
-
-// A door is a listener with what serves it.
-type door struct {
-	name, addr string
-	scheme     string
-	serve      func(net.Listener) error
-	closed     error // what serve returns after a shutdown
-	listener   net.Listener
 }
 
 func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) {
@@ -237,94 +233,32 @@ func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) 
 		Audit:        audit(log),
 	})
 	quality := extop.NewPasswordQuality(extop.PasswordQualityConfig{Policies: back.policies, Audit: audit(log)})
-	tlsConfig, err := c.serverTLS()
+	keys, err := c.keyring(log)
 	if err != nil {
 		return nil, err
 	}
-	f := &frontend{log: log}
+	f := &frontend{keyring: keys, log: log}
 	f.ldap = ldapserver.New(ldapserver.Config{
-		Dial: back.client.Dial,
+		Dial: func(ctx context.Context) (net.Conn, error) {
+			client, server := ldapserver.ClientAddrs(ctx)
+			return back.client.Dial(directory.WithSource(ctx, client, server))
+		},
 		Extended: map[string]extop.Handler{
 			extop.GeneratePasswordRequestOID: generate,
 			extop.PasswordQualityRequestOID:  quality,
 		},
-		TLSConfig:  tlsConfig,
-		Supplement: back.supplement,
-		Logger:     log,
+		TLSConfig:             keys.ldapConfig(),
+		Supplement:            back.supplement,
+		MaxConnections:        c.Limits.Connections,
+		MaxAddressConnections: c.Limits.AddressConnections,
+		MaxHandshakes:         c.Limits.Handshakes,
+		MaxPartial:            c.Limits.PartialMessages,
+		Logger:                log,
 	})
-	if f.rest, err = newREST(c, back, operations{generate, quality}, tlsConfig, log); err != nil {
+	if f.rest, err = newREST(c, back, operations{generate, quality}, keys.restConfig(), log); err != nil {
 		return nil, err
 	}
-	if c.Listen.LDAP != "" {
-		f.doors = append(f.doors, &door{name: "listen.ldap", addr: c.Listen.LDAP, scheme: "ldap", serve: f.ldap.Serve, closed: ldapserver.ErrServerClosed})
-	}
-	if c.Listen.LDAPS != "" {
-		f.doors = append(f.doors, &door{name: "listen.ldaps", addr: c.Listen.LDAPS, scheme: "ldaps", serve: f.ldap.ServeTLS, closed: ldapserver.ErrServerClosed})
-	}
-	if c.Listen.REST != "" {
-		d := &door{name: "listen.rest", scheme: "http", serve: f.rest.Serve, closed: http.ErrServerClosed}
-		var secure bool
-		if d.addr, secure = restAddress(c.Listen.REST); secure {
-			d.scheme, d.serve = "https", f.rest.ServeTLS
-		}
-		f.doors = append(f.doors, d)
-	}
 	return f, nil
-}
-
-// listen opens all listeners before any is served: a port that is taken is
-// found before the first client comes.
-func (f *frontend) listen() error {
-	for _, d := range f.doors {
-		l, err := net.Listen("tcp", d.addr)
-		if err != nil {
-			for _, d := range f.doors {
-				if d.listener != nil {
-					d.listener.Close()
-				}
-			}
-			return &hinted{fmt.Errorf("%s: %w", d.name, err), "--ldap, --ldaps and --rest take other addresses, such as 127.0.0.1:2389"}
-		}
-		d.listener = l
-	}
-	return nil
-}
-
-// url returns the URL at which a scheme is served, empty if it is not.
-func (f *frontend) url(scheme string) string {
-	for _, d := range f.doors {
-		if d.scheme == scheme {
-			host, port, _ := net.SplitHostPort(d.listener.Addr().String())
-			if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-				host = "localhost"
-			}
-			return scheme + "://" + net.JoinHostPort(host, port)
-		}
-	}
-	return ""
-}
-
-// serve returns once all doors are shut: because ctx has ended, or because
-// one of them failed.
-func (f *frontend) serve(ctx context.Context) error {
-	failed := make(chan error, len(f.doors))
-	var wg sync.WaitGroup
-	for _, d := range f.doors {
-		wg.Go(func() {
-			if err := d.serve(d.listener); !errors.Is(err, d.closed) {
-				failed <- fmt.Errorf("%s: %w", d.name, err)
-			}
-		})
-	}
-	var err error
-	select {
-	case <-ctx.Done():
-		f.log.Info("shutting down")
-	case err = <-failed:
-	}
-	f.shutdown()
-	wg.Wait()
-	return err
 }
 
 // shutdown lets requests under way end, within limits.

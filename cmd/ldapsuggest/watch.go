@@ -3,24 +3,24 @@ package main
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
 )
 
-// watch has the directory tell of changed policies, until the returned
-// function is called. The embedded directory tells by itself.
+// watch has the directory's servers checked, and has them tell of changed
+// policies, until the returned function is called. The embedded directory
+// needs neither.
 func (b *backend) watch(ctx context.Context, log *slog.Logger) (stop func()) {
 	if b.admin != nil {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		b.client.Watch(ctx, b.policies, directory.WatchConfig{Log: log})
-	}()
+	var wg sync.WaitGroup
+	wg.Go(func() { b.client.Watch(ctx, b.policies, directory.WatchConfig{Log: log}) })
+	wg.Go(func() { b.client.Monitor(ctx) })
 	return func() {
 		cancel()
-		<-done
+		wg.Wait()
 	}
 }
