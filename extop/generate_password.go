@@ -512,7 +512,7 @@ func (g *GeneratePassword) perform(ctx context.Context, r GeneratePasswordReques
 	}
 	rec.EffectivePolicyDN = eff.Policy.DN
 	if r.Recipe != nil {
-		eff = &policy.Effective{Compiled: eff.With(*r.Recipe), Located: eff.Located}
+		eff = eff.With(*r.Recipe)
 	}
 
 	rnd := g.rands.Get().(*generate.Rand)

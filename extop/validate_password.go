@@ -2,9 +2,11 @@ package extop
 
 import (
 	"context"
+	"strings"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/policy/dn"
 )
 
 // ValidatePasswordName names the operation in questions and audit records.
@@ -42,6 +44,10 @@ type ValidatePasswordConfig struct {
 
 // ValidatePassword judges a password as the directory would if it were set
 // for an entry or under a policy. It changes nothing and keeps nothing.
+//
+// Whether a password was used before is told to the owner of the entry alone.
+// To others, who may ask about whatever they see, it would tell whether a
+// guess is right, and no lockout would count the guesses.
 type ValidatePassword struct {
 	cfg ValidatePasswordConfig
 }
@@ -96,9 +102,22 @@ func (v *ValidatePassword) do(ctx context.Context, r ValidatePasswordRequest, co
 		return nil, err
 	}
 	rec.EffectivePolicyDN = eff.Policy.DN
-	res := &ValidatePasswordResult{PolicyDN: eff.Policy.DN, Errors: eff.Validate(r.Password.Bytes())}
+	res := &ValidatePasswordResult{PolicyDN: eff.Policy.DN}
+	if isSelf(rec.AuthzID, eff.Subject.DN) {
+		if res.Errors, err = eff.Validate(ctx, r.Password.Bytes()); err != nil {
+			return nil, err
+		}
+	} else {
+		res.Errors = eff.Compiled.Validate(r.Password.Bytes(), eff.Subject)
+	}
 	if !res.Valid() {
 		rec.Rejected = 1
 	}
 	return res, nil
+}
+
+// isSelf reports whether an authorization identity is the entry itself.
+func isSelf(authzID, entry string) bool {
+	const form = "dn:"
+	return len(authzID) > len(form) && strings.EqualFold(authzID[:len(form)], form) && dn.Key(authzID[len(form):]) == dn.Key(entry)
 }

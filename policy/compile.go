@@ -45,6 +45,10 @@ type Config struct {
 	// They are drawn again, which is no validation attempt. It must be safe
 	// for concurrent use and must not retain the password.
 	Screen func(password []byte) bool
+
+	// slots bounds how many comparisons with stored passwords run at a time,
+	// across all policies of a Service.
+	slots chan struct{}
 }
 
 // maxScreened is how many candidates in a row Screen may turn down.
@@ -61,6 +65,9 @@ func (c Config) withDefaults() Config {
 		c.Alphabet = generate.Printable.Minus(generate.LookAlikes)
 	}
 	c.NotFirst = c.NotFirst.Union(generate.NewSet("{"))
+	if c.slots == nil {
+		c.slots = comparisons()
+	}
 	return c
 }
 
@@ -242,17 +249,21 @@ type SuggestOptions struct {
 	Rand *generate.Rand
 }
 
-// Suggest draws passwords for a subject.
+// Suggest draws passwords for a subject. None is one of s.Current or s.Stored
+// if the policy looks back: it is drawn again, which is no attempt.
 func (c *Compiled) Suggest(ctx context.Context, s rule.Subject, o SuggestOptions) ([]Suggestion, error) {
-	if c.fault != nil {
-		return nil, c.fault
+	g, err := c.generatorFor(s)
+	if err != nil {
+		return nil, err
 	}
-	g := c.generator
-	if c.perEntry && c.Policy.Generator == nil && len(s.Attributes) > 0 {
-		var fault *result.Error
-		if g, fault = c.forSubject(s); fault != nil {
-			return nil, fault
-		}
+	return c.suggestAll(ctx, g, s, o)
+}
+
+func (c *Compiled) suggestAll(ctx context.Context, g generate.Generator, s rule.Subject, o SuggestOptions) ([]Suggestion, error) {
+	var before *past
+	if g.Bits() < surelyNew {
+		before = c.pastOf(s)
+		defer before.wipe()
 	}
 	rnd := o.Rand
 	if rnd == nil {
@@ -266,7 +277,7 @@ func (c *Compiled) Suggest(ctx context.Context, s rule.Subject, o SuggestOptions
 			return nil, err
 		}
 		var err error
-		if out[i], err = c.suggest(g, s, o.Attempts, rnd); err != nil {
+		if out[i], err = c.suggest(ctx, g, s, before, o.Attempts, rnd); err != nil {
 			wipe(out[:i])
 			return nil, err
 		}
@@ -274,21 +285,36 @@ func (c *Compiled) Suggest(ctx context.Context, s rule.Subject, o SuggestOptions
 	return out, nil
 }
 
-func (c *Compiled) suggest(g generate.Generator, s rule.Subject, attempts int, rnd *generate.Rand) (Suggestion, error) {
+func (c *Compiled) suggest(ctx context.Context, g generate.Generator, s rule.Subject, before *past, attempts int, rnd *generate.Rand) (Suggestion, error) {
 	validate := attempts > 0 && len(c.Policy.Demands) > 0
 	buf := make([]byte, 0, 64)
-	for try := 1; ; try++ {
+	for try, used := 1, 0; ; {
 		var err error
 		if buf, err = c.draw(buf, g, rnd); err != nil {
 			return Suggestion{}, err
 		}
-		if !validate {
-			return Suggestion{Password: NewPassword(buf)}, nil
+		var reasons []string
+		if validate {
+			reasons = c.Validate(buf, s)
 		}
-		reasons := c.Validate(buf, s)
-		if len(reasons) == 0 || try >= attempts {
-			return Suggestion{Password: NewPassword(buf), Validated: true, Errors: reasons}, nil
+		if len(reasons) > 0 && try < attempts {
+			try++
+			continue
 		}
+		if before != nil && len(reasons) == 0 {
+			again, err := before.holds(ctx, buf)
+			if again {
+				if used++; used < maxUsed {
+					continue
+				}
+				err = c.allUsed()
+			}
+			if err != nil {
+				clear(buf)
+				return Suggestion{}, err
+			}
+		}
+		return Suggestion{Password: NewPassword(buf), Validated: validate, Errors: reasons}, nil
 	}
 }
 
@@ -328,7 +354,8 @@ func (c *Compiled) forSubject(s rule.Subject) (generate.Generator, *result.Error
 }
 
 // Validate returns every reason for which the directory would refuse
-// password for s; none means that it accepts it.
+// password for s, whatever it was before; none means that it accepts it,
+// unless Used reports true.
 func (c *Compiled) Validate(password []byte, s rule.Subject) []string {
 	var reasons []string
 	if c.Policy.Blocked != "" {

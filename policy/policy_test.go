@@ -221,7 +221,9 @@ func TestPasswordPrintsRedacted(t *testing.T) {
 		}
 	}
 	// fmt reaches no methods of an unexported field.
-	outputs = append(outputs, fmt.Sprintf("%v %+v %x %d", struct{ p policy.Password }{p}, struct{ p policy.Password }{p}, struct{ p policy.Password }{p}, struct{ p policy.Password }{p}))
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
+		outputs = append(outputs, fmt.Sprintf(verb, struct{ p policy.Password }{p}), fmt.Sprintf(verb, &struct{ p policy.Password }{p}))
+	}
 	for _, out := range outputs {
 		for _, secret := range []string{"tr0ub4dor", "7472", "116 114"} {
 			if strings.Contains(out, secret) {

@@ -88,6 +88,7 @@ func NewService(dialect Dialect, dir Directory, cfg ServiceConfig) *Service {
 		cfg.NotifiedTTL = time.Minute
 	}
 	cfg.NotifiedTTL = max(cfg.NotifiedTTL, cfg.TTL)
+	cfg.Generator.slots = comparisons()
 	return &Service{
 		dialect:  dialect,
 		dir:      newSharedReads(dir, cfg.TTL, cfg.NotifiedTTL),
@@ -103,16 +104,8 @@ func (s *Service) Dialect() string { return s.dialect.Name() }
 type Effective struct {
 	*Compiled
 	Located
-}
 
-// Suggest draws passwords for the selection's subject.
-func (e *Effective) Suggest(ctx context.Context, o SuggestOptions) ([]Suggestion, error) {
-	return e.Compiled.Suggest(ctx, e.Subject, o)
-}
-
-// Validate is Compiled.Validate for the selection's subject.
-func (e *Effective) Validate(password []byte) []string {
-	return e.Compiled.Validate(password, e.Subject)
+	service *Service // reads the history; nil if there is none to ask
 }
 
 // Resolve finds the policy in force. Its errors are those of Dialect.
@@ -129,7 +122,7 @@ func (s *Service) Resolve(ctx context.Context, sel Selection) (*Effective, error
 	if err != nil {
 		return nil, err
 	}
-	eff := &Effective{Compiled: c, Located: loc}
+	eff := &Effective{Compiled: c, Located: loc, service: s}
 	// PolicyDN comes from clients, in any spelling: only the default policy
 	// is kept, or they could fill the memory.
 	if sel == (Selection{}) {

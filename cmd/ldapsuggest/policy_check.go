@@ -31,7 +31,11 @@ func (p *program) policyCheck(ctx context.Context, o *policyOptions) error {
 		return err
 	}
 	defer clear(password)
-	res := &extop.ValidatePasswordResult{PolicyDN: eff.Policy.DN, Errors: eff.Validate(password)}
+	reasons, err := eff.Validate(ctx, password)
+	if err != nil {
+		return p.failure(err, o, restbridge.EncodeError)
+	}
+	res := &extop.ValidatePasswordResult{PolicyDN: eff.Policy.DN, Errors: reasons}
 	if o.json {
 		p.stdout.Write(restbridge.EncodeValidation(res))
 	} else {

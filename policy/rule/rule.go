@@ -76,6 +76,11 @@ type Subject struct {
 	// Current holds the clear-text passwords that the user has now, as far
 	// as the caller knows them: those given with a change of one's own.
 	Current [][]byte
+
+	// Stored holds the passwords, current and earlier, with which the
+	// directory compares a new one, the newest first, as far as they can be
+	// read. No rule looks at them: it takes time.
+	Stored StoredPasswords
 }
 
 // Values returns the values of an attribute, whatever the case of its name.

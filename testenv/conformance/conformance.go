@@ -207,7 +207,7 @@ func (r *run) verdicts(dn string, eff *policy.Effective, base [][]byte) {
 			continue // an empty value deletes
 		}
 		seen[string(p)] = true
-		ours := eff.Validate(p)
+		ours := eff.Compiled.Validate(p, eff.Subject)
 		err := r.set(dn, p)
 		var theirs *Refusal
 		if err != nil && !errors.As(err, &theirs) {

@@ -200,12 +200,12 @@ func TestRules(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, p := range tc.accepted {
-			if reasons := eff.Validate([]byte(p)); len(reasons) > 0 {
+			if reasons := eff.Compiled.Validate([]byte(p), eff.Subject); len(reasons) > 0 {
 				t.Errorf("%s: %q is refused: %v", tc.policy, p, reasons)
 			}
 		}
 		for _, p := range tc.rejected {
-			if len(eff.Validate([]byte(p))) == 0 {
+			if len(eff.Compiled.Validate([]byte(p), eff.Subject)) == 0 {
 				t.Errorf("%s: %q is accepted", tc.policy, p)
 			}
 		}

@@ -165,12 +165,12 @@ func TestVerdicts(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, p := range tc.accepted {
-				if reasons := eff.Validate([]byte(p)); len(reasons) > 0 {
+				if reasons := eff.Compiled.Validate([]byte(p), eff.Subject); len(reasons) > 0 {
 					t.Errorf("%q is refused: %v", p, reasons)
 				}
 			}
 			for _, p := range tc.rejected {
-				if len(eff.Validate([]byte(p))) == 0 {
+				if len(eff.Compiled.Validate([]byte(p), eff.Subject)) == 0 {
 					t.Errorf("%q is accepted", p)
 				}
 			}
@@ -196,7 +196,7 @@ func TestUserCheck(t *testing.T) {
 	for password, accepted := range map[string]bool{
 		"kfmqwxtrbnpz": true, "kfmqotto1rbn": false, "kfmqOTTO1rbn": false, "kfmq1ottorbn": false, "kfmqottoxrbn": true,
 	} {
-		if reasons := eff.Validate([]byte(password)); (len(reasons) == 0) != accepted {
+		if reasons := eff.Compiled.Validate([]byte(password), eff.Subject); (len(reasons) == 0) != accepted {
 			t.Errorf("%q: %v", password, reasons)
 		}
 	}

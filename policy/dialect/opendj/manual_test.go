@@ -49,10 +49,10 @@ func TestManualExample(t *testing.T) {
 	if eff.Policy.DN != "cn=Staff,cn=Password Policies,cn=config" || len(eff.Policy.Demands) != 2 {
 		t.Fatalf("policy %q with %d demands", eff.Policy.DN, len(eff.Policy.Demands))
 	}
-	if reasons := eff.Validate([]byte("Jo Doe")); len(reasons) == 0 {
+	if reasons := eff.Compiled.Validate([]byte("Jo Doe"), eff.Subject); len(reasons) == 0 {
 		t.Error("the user's own name is accepted")
 	}
-	if reasons := eff.Validate([]byte("password1")); len(reasons) == 0 {
+	if reasons := eff.Compiled.Validate([]byte("password1"), eff.Subject); len(reasons) == 0 {
 		t.Error("a common password is accepted")
 	}
 	suggestions, err := eff.Suggest(context.Background(), policy.SuggestOptions{Count: 20, Attempts: 5})

@@ -60,7 +60,7 @@ ds-cfg-password-validator: cn=V,cn=config
 				for password := range strings.Lines(parts[verdict]) {
 					count++
 					password = strings.TrimSuffix(password, "\n")
-					reasons := eff.Validate([]byte(password))
+					reasons := eff.Compiled.Validate([]byte(password), eff.Subject)
 					if (len(reasons) > 0) != (verdict == "reject") {
 						t.Errorf("%s %q: %q", verdict, password, reasons)
 					}

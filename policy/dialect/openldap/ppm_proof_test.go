@@ -150,7 +150,7 @@ func TestPPMVerdictsOnBrokenPatterns(t *testing.T) {
 	}
 	who := &setter{conn: s.Dial(t, s.Helpdesk)}
 	for password, ours := range map[string]bool{"xxQ[UOTExx": false, "xxquotexx": true} {
-		if got := len(eff.Validate([]byte(password))) == 0; got != ours {
+		if got := len(eff.Compiled.Validate([]byte(password), eff.Subject)) == 0; got != ours {
 			t.Errorf("%q: accepted by us %v, want %v", password, got, ours)
 		}
 		if err := who.set(u.dn, password); err != nil {
@@ -217,7 +217,7 @@ func TestPPMCracklib(t *testing.T) {
 		if word[0] == '{' || len(word) > 12 {
 			continue
 		}
-		if len(eff.Validate(word)) > 0 {
+		if len(eff.Compiled.Validate(word, eff.Subject)) > 0 {
 			rejected++
 			continue
 		}

@@ -280,7 +280,7 @@ func compareVerdicts(t *testing.T, s *testenv.Slapd, connections int, users []su
 				continue
 			}
 			tried[string(p)] = true
-			ours := eff.Validate(p)
+			ours := eff.Compiled.Validate(p, eff.Subject)
 			err := who.set(u.dn, string(p))
 			if theirs := refused(t, err); theirs != (len(ours) > 0) {
 				t.Errorf("%s (%s): password %q: we say %q, the server says %v", u.dn, u.policy, p, ours, err)
@@ -361,7 +361,7 @@ func TestVerdictsOnHashes(t *testing.T) {
 			t.Fatal(err)
 		}
 		who := &setter{conn: helpdesk}
-		ours, err := eff.Validate([]byte(tc.password)), who.set(s.UserDN(tc.user), tc.password)
+		ours, err := eff.Compiled.Validate([]byte(tc.password), eff.Subject), who.set(s.UserDN(tc.user), tc.password)
 		if theirs := !refused(t, err); (len(ours) == 0) != tc.ours || theirs != tc.theirs {
 			t.Errorf("user %d, %q: we say %q, the server says %v; want accepted by us %v, by it %v", tc.user, tc.password, ours, err, tc.ours, tc.theirs)
 		}

@@ -241,7 +241,7 @@ func TestUnsatisfiable(t *testing.T) {
 				t.Errorf("user %d: %q does not say %q", user, err, w)
 			}
 		}
-		if len(eff.Validate([]byte("Correct-Horse-9"))) == 0 {
+		if len(eff.Compiled.Validate([]byte("Correct-Horse-9"), eff.Subject)) == 0 {
 			t.Errorf("user %d: a password is valid that the server refuses", user)
 		}
 	}

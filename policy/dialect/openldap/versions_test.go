@@ -203,10 +203,10 @@ func TestNewerVersions(t *testing.T) {
 			if eff.Policy.DN != tc.want || !strings.Contains(eff.Policy.Blocked, tc.blocked) || (tc.blocked == "") != (eff.Policy.Blocked == "") {
 				t.Errorf("policy %q, blocked %q; want %q, %q", eff.Policy.DN, eff.Policy.Blocked, tc.want, tc.blocked)
 			}
-			if tc.refuses != "" && len(eff.Validate([]byte(tc.refuses))) == 0 {
+			if tc.refuses != "" && len(eff.Compiled.Validate([]byte(tc.refuses), eff.Subject)) == 0 {
 				t.Errorf("%q is accepted", tc.refuses)
 			}
-			if reasons := eff.Validate([]byte(tc.accepts)); tc.accepts != "" && len(reasons) > 0 {
+			if reasons := eff.Compiled.Validate([]byte(tc.accepts), eff.Subject); tc.accepts != "" && len(reasons) > 0 {
 				t.Errorf("%q is refused: %q", tc.accepts, reasons)
 			}
 		})
