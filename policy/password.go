@@ -11,21 +11,29 @@ const redacted = "REDACTED"
 // A Password is a password in memory. It prints as REDACTED everywhere:
 // reading it takes an explicit Bytes. Wipe it once it is written out.
 type Password struct {
-	// A function, because fmt calls no methods on unexported fields: inside
-	// another struct it then prints an address, whatever the verb. For a
-	// pointer and %s, it prints what that points to.
-	b func() []byte
+	// fmt calls no methods on unexported fields. Inside another struct it
+	// prints an address for a pointer; but for %s, what that points to. For
+	// a pointer to a pointer, it prints an address whatever the verb.
+	b **[]byte
 }
 
 // NewPassword returns a Password that owns b.
-func NewPassword(b []byte) Password { return Password{func() []byte { return b }} }
+func NewPassword(b []byte) Password {
+	// In one piece, to allocate once.
+	h := &struct {
+		p *[]byte
+		b []byte
+	}{b: b}
+	h.p = &h.b
+	return Password{&h.p}
+}
 
 // Bytes returns the password's octets, which are valid until Wipe.
 func (p Password) Bytes() []byte {
 	if p.b == nil {
 		return nil
 	}
-	return p.b()
+	return **p.b
 }
 
 // Wipe overwrites the password. Copies made from Bytes are not reached.

@@ -11,15 +11,15 @@ import (
 // text. They print as REDACTED everywhere: reading them takes an explicit
 // Values.
 type StoredPasswords struct {
-	// A function, because fmt calls no methods on unexported fields: inside
-	// another struct it then prints an address, whatever the verb. For a
-	// pointer and %s, it prints what that points to.
-	values func() []string
+	// fmt calls no methods on unexported fields. For a pointer to a pointer
+	// inside another struct, it prints an address, whatever the verb.
+	values **[]string
 }
 
 // NewStoredPasswords returns StoredPasswords that own values.
 func NewStoredPasswords(values []string) StoredPasswords {
-	return StoredPasswords{func() []string { return values }}
+	p := &values
+	return StoredPasswords{&p}
 }
 
 // Values returns the stored values, which must not be changed.
@@ -27,7 +27,7 @@ func (p StoredPasswords) Values() []string {
 	if p.values == nil {
 		return nil
 	}
-	return p.values()
+	return **p.values
 }
 
 // Equal reports whether two lists hold the same values in the same order.
