@@ -171,9 +171,7 @@ func (s *Service) Exists(ctx context.Context, dn string) (bool, error) {
 // whatever others were reading meanwhile. It is for directories that tell of
 // changes.
 func (s *Service) Invalidate() {
-	// In this order: who sees the new epoch must not find old reads.
-	s.dir.invalidate(nil)
-	s.epoch.Add(1)
+	s.dir.invalidate(func() { s.epoch.Add(1) })
 }
 
 // load returns the compiled policy of ref and how long it may be used.

@@ -47,16 +47,15 @@ func newSharedReads(dir Directory, ttl, notifiedTTL time.Duration) *sharedReads 
 		kept: make(map[string]answer), underWay: make(map[string]*sharedRead)}
 }
 
-// invalidate drops everything, with f, if not nil, done in the same instant.
+// invalidate drops everything and does f in the same instant: who sees what f
+// did finds no old reads.
 func (s *sharedReads) invalidate(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.epoch++
 	clear(s.kept)
 	clear(s.underWay)
-	if f != nil {
-		f()
-	}
+	f()
 }
 
 // Search implements Directory.

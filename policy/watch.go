@@ -55,8 +55,10 @@ func (s *Service) Notified(watches []Watch) {
 			r = append(r, region{base, w.Scope})
 		}
 	}
-	s.dir.invalidate(func() { s.dir.watched = r })
-	s.epoch.Add(1)
+	s.dir.invalidate(func() {
+		s.dir.watched = r
+		s.epoch.Add(1)
+	})
 }
 
 // regions are the parts of the tree that are watched.
