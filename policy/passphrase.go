@@ -41,7 +41,18 @@ func (c *Compiled) fitPassphrase(cfg generate.PassphraseConfig) (*generate.Passp
 	}
 	cfg.Words = f.words
 	cfg.MinChars = max(cfg.MinChars, shape.MinLength)
-	fewest := max(cfg.MinWords, 1, int((c.cfg.MinEntropyBits-64)/math.Log2(float64(f.words.Len()))))
+	fewest := max(cfg.MinWords, 1)
+	for ; fewest < generate.MaxChars; fewest++ {
+		// No more than this can be the entropy of so many words; where it
+		// does not suffice, there is no need to try.
+		extras, failed := f.extras(fewest)
+		if failed == nil && mostBits(fewest, f.words.Len(), extras) >= c.cfg.MinEntropyBits {
+			break
+		}
+		if failed != nil && fewest >= cfg.MinWords+morePassphraseWords {
+			return nil, failed
+		}
+	}
 	err = errors.New("no number of words gives the entropy that is wanted")
 	for n := fewest; n <= fewest+morePassphraseWords; n++ {
 		cfg.MinWords = n
@@ -63,6 +74,18 @@ func (c *Compiled) fitPassphrase(cfg generate.PassphraseConfig) (*generate.Passp
 		return p, c.tryPassphrase(p)
 	}
 	return nil, err
+}
+
+// mostBits is an upper bound of the entropy of n words with extras, if no
+// minimum of characters adds more words.
+func mostBits(n, words int, extras []generate.Extra) float64 {
+	bits := float64(n) * math.Log2(float64(words))
+	added := 0
+	for _, e := range extras {
+		bits += float64(e.Count) * math.Log2(float64(e.Set.Len()))
+		added += e.Count
+	}
+	return bits + float64(added)*math.Log2(float64(n+added))
 }
 
 // tryPassphrase draws some passphrases, always the same ones, so that a

@@ -105,3 +105,17 @@ func TestShellSafe(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkCompilePassphrase(b *testing.B) {
+	for name, cfg := range map[string]generate.PassphraseConfig{
+		"separator": {Separator: "-"}, "plain": {}, "capitals": {Capitalize: true},
+	} {
+		cfg.Words = generate.EFFLarge()
+		p := &policy.Policy{Demands: []policy.Demand{{Rule: rule.Length{Min: 12}}, {Rule: rule.ClassMinimums{Digits: 2, Specials: 1}}}}
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				policy.Compile(p, policy.Config{Passphrase: &cfg})
+			}
+		})
+	}
+}

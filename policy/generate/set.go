@@ -25,8 +25,29 @@ var (
 // NewSet returns the set of the characters of s.
 func NewSet(s string) Set {
 	r := []rune(s)
+	if len(r) > 256 { // such as a word list, which has few characters many times
+		r = distinct(r)
+	}
 	slices.Sort(r)
 	return Set{slices.Compact(r)}
+}
+
+func distinct(runes []rune) []rune {
+	var ascii [0x80]bool
+	beyond := make(map[rune]bool)
+	var out []rune
+	for _, r := range runes {
+		if r < rune(len(ascii)) {
+			if !ascii[r] {
+				ascii[r] = true
+				out = append(out, r)
+			}
+		} else if !beyond[r] {
+			beyond[r] = true
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // Len returns the number of characters.
