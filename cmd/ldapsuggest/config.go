@@ -74,7 +74,7 @@ type config struct {
 		MaxAttempts  int `yaml:"maxAttempts"`
 	} `yaml:"generatePassword"`
 	REST restConfig `yaml:"rest"`
-	Log struct {
+	Log  struct {
 		Format string `yaml:"format"`
 		Level  string `yaml:"level"`
 	} `yaml:"log"`
