@@ -71,7 +71,7 @@ func startSlapd(t testing.TB) server {
 	}
 	return server{
 		name: "slapd", url: s.URL, tlsURL: s.TLSURL, suffix: s.Suffix, caFile: s.CAFile, admin: s.Admin, reader: s.Reader,
-		dialect: openldap.New(openldap.Config{}), tls: s.TLSConfig(),
+		dialect: openldap.New(openldap.Config{DefaultPolicy: map[string]string{s.Suffix: s.PolicyDN("default")}}), tls: s.TLSConfig(),
 	}
 }
 
