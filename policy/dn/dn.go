@@ -43,7 +43,7 @@ func Parse(s string) (DN, error) {
 	if p.done() {
 		return DN{}, nil
 	}
-	var d DN
+	d := DN{make([]RDN, 0, strings.Count(s, ",")+strings.Count(s, ";")+1)}
 	for {
 		rdn, err := p.rdn()
 		if err != nil {
@@ -186,6 +186,15 @@ func (p *parser) quoted() (string, error) {
 }
 
 func (p *parser) plain() (string, error) {
+	// Most values have nothing to unescape.
+	if i := strings.IndexAny(p.in[p.at:], ",;+\\\"<>\x00"); i < 0 || strings.IndexByte(",;+", p.in[p.at+i]) >= 0 {
+		if i < 0 {
+			i = len(p.in) - p.at
+		}
+		value := p.in[p.at : p.at+i]
+		p.at += i
+		return strings.TrimRight(value, " "), nil
+	}
 	var out []byte
 	keep := 0 // length of out that trailing spaces may not shorten
 loop:
@@ -242,47 +251,50 @@ func (d DN) Parent() DN {
 // String returns the form of RFC 4514, spelled as it was given but for
 // spaces and escapes.
 func (d DN) String() string {
-	var b strings.Builder
+	var space [128]byte
+	dst := space[:0]
 	for i, rdn := range d.RDNs {
 		if i > 0 {
-			b.WriteByte(',')
+			dst = append(dst, ',')
 		}
-		b.WriteString(rdn.String())
+		for k, a := range rdn {
+			if k > 0 {
+				dst = append(dst, '+')
+			}
+			dst = appendAVA(dst, a)
+		}
 	}
-	return b.String()
+	return string(dst)
 }
 
 // String returns the form of RFC 4514.
-func (r RDN) String() string {
-	parts := make([]string, len(r))
-	for i, a := range r {
-		if a.Hex {
-			parts[i] = a.Type + "=#" + hex.EncodeToString([]byte(a.Value))
-		} else {
-			parts[i] = a.Type + "=" + Escape(a.Value)
-		}
+func (r RDN) String() string { return DN{[]RDN{r}}.String() }
+
+func appendAVA(dst []byte, a AVA) []byte {
+	dst = append(append(dst, a.Type...), '=')
+	if a.Hex {
+		return hex.AppendEncode(append(dst, '#'), []byte(a.Value))
 	}
-	return strings.Join(parts, "+")
+	return appendEscaped(dst, a.Value)
 }
 
 // Escape returns a value as it is written in a DN.
-func Escape(value string) string {
-	var b strings.Builder
+func Escape(value string) string { return string(appendEscaped(nil, value)) }
+
+func appendEscaped(dst []byte, value string) []byte {
 	for i, r := range value {
 		switch {
 		case r == 0:
-			b.WriteString(`\00`)
+			dst = append(dst, `\00`...)
 			continue
-		case strings.ContainsRune(`"+,;<>\`, r),
+		case strings.IndexByte(`"+,;<>\=`, byte(r)) >= 0 && r < utf8.RuneSelf,
 			r == '#' && i == 0,
 			r == ' ' && (i == 0 || i == len(value)-1):
-			b.WriteByte('\\')
-		case r == '=':
-			b.WriteByte('\\')
+			dst = append(dst, '\\')
 		}
-		b.WriteRune(r)
+		dst = utf8.AppendRune(dst, r)
 	}
-	return b.String()
+	return dst
 }
 
 // Key returns a form in which equal DNs are equal strings: types and values
@@ -290,27 +302,57 @@ func Escape(value string) string {
 // are compared as caseIgnoreMatch does, which is right for the attributes
 // that entries are named by; the package knows no schema.
 func (d DN) Key() string {
-	var b strings.Builder
+	var space [128]byte
+	dst := space[:0]
 	for i, rdn := range d.RDNs {
 		if i > 0 {
-			b.WriteByte(',')
+			dst = append(dst, ',')
 		}
-		b.WriteString(rdn.key())
+		dst = rdn.appendKey(dst)
 	}
-	return b.String()
+	return string(dst)
 }
 
-func (r RDN) key() string {
+func (r RDN) appendKey(dst []byte) []byte {
+	if len(r) == 1 {
+		return appendAVA(dst, r[0].folded())
+	}
 	parts := make([]string, len(r))
 	for i, a := range r {
-		v := a.Value
-		if !a.Hex {
-			v = strings.ToLower(strings.Join(strings.FieldsFunc(v, unicode.IsSpace), " "))
-		}
-		parts[i] = RDN{{Type: typeName(a.Type), Value: v, Hex: a.Hex}}.String()
+		parts[i] = string(appendAVA(nil, a.folded()))
 	}
 	slices.Sort(parts)
-	return strings.Join(parts, "+")
+	return append(dst, strings.Join(parts, "+")...)
+}
+
+// folded returns what is the same for all assertions that are equal.
+func (a AVA) folded() AVA {
+	if !a.Hex {
+		if !a.spaceless() {
+			a.Value = strings.Join(strings.FieldsFunc(a.Value, unicode.IsSpace), " ")
+		}
+		a.Value = strings.ToLower(a.Value)
+	}
+	a.Type = typeName(a.Type)
+	return a
+}
+
+// spaceless reports whether the value is ASCII without spaces.
+func (a AVA) spaceless() bool {
+	for i := range len(a.Value) {
+		if c := a.Value[i]; c >= utf8.RuneSelf || c == ' ' || c >= '\t' && c <= '\r' {
+			return false
+		}
+	}
+	return true
+}
+
+func (r RDN) equal(o RDN) bool {
+	if len(r) == 1 && len(o) == 1 && !r[0].Hex && !o[0].Hex && r[0].spaceless() && o[0].spaceless() {
+		return strings.EqualFold(r[0].Value, o[0].Value) && (strings.EqualFold(r[0].Type, o[0].Type) || typeName(r[0].Type) == typeName(o[0].Type))
+	}
+	var a, b [64]byte
+	return string(r.appendKey(a[:0])) == string(o.appendKey(b[:0]))
 }
 
 // typeName folds the types that RFC 4514 section 3 lets be written as a name
@@ -341,12 +383,12 @@ func typeName(t string) string {
 }
 
 // Equal reports whether d and o name the same entry.
-func (d DN) Equal(o DN) bool { return d.Key() == o.Key() }
+func (d DN) Equal(o DN) bool { return len(d.RDNs) == len(o.RDNs) && d.Under(o) }
 
 // Under reports whether d is base or below it.
 func (d DN) Under(base DN) bool {
 	n := len(d.RDNs) - len(base.RDNs)
-	return n >= 0 && DN{d.RDNs[n:]}.Key() == base.Key()
+	return n >= 0 && slices.EqualFunc(d.RDNs[n:], base.RDNs, RDN.equal)
 }
 
 // Key returns the key of the DN that s spells, and s in lower case if it

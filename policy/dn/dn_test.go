@@ -103,6 +103,47 @@ func TestKeyOfParent(t *testing.T) {
 	}
 }
 
+// TestEqualIsThatOfKeys compares all vectors with all, also by their keys.
+func TestEqualIsThatOfKeys(t *testing.T) {
+	v := load(t)
+	var all []DN
+	for _, p := range v.Valid {
+		all = append(all, must(t, p.DN), must(t, strings.ToUpper(p.Key)))
+	}
+	for _, pairs := range [][][2]string{v.Equal, v.Different, v.Under, v.NotUnder} {
+		for _, p := range pairs {
+			all = append(all, must(t, p[0]), must(t, p[1]))
+		}
+	}
+	equal := 0
+	for _, a := range all {
+		for _, b := range all {
+			want := a.Key() == b.Key()
+			if want {
+				equal++
+			}
+			if got := a.Equal(b); got != want {
+				t.Errorf("%q and %q: Equal is %t, the keys are %q and %q", a, b, got, a.Key(), b.Key())
+			}
+		}
+	}
+	if equal <= len(all) {
+		t.Error("nothing is equal but to itself")
+	}
+}
+
+// TestUnderAllocatesNothing pins that the usual comparison is free.
+func TestUnderAllocatesNothing(t *testing.T) {
+	d, base := must(t, "uid=jo,ou=people,dc=example,dc=com"), must(t, "DC=Example,dc=com")
+	if n := testing.AllocsPerRun(100, func() {
+		if !d.Under(base) || d.Equal(base) {
+			t.Error("wrong")
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // FuzzParse wants that what is read can be written and read again as the
 // same, and that go-ldap then reads the same.
 func FuzzParse(f *testing.F) {
