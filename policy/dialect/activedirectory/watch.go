@@ -10,8 +10,8 @@ var _ policy.Watcher = (*Dialect)(nil)
 
 // Watches implements policy.Watcher: the domain's settings and the settings
 // objects. Which of these is in force is read with each user. They are
-// compared: the change notification control (1.2.840.113556.1.4.528) does not
-// say when it is in force, and Samba looks for changes as often as we do.
+// compared, which every server allows; the change notification control
+// (1.2.840.113556.1.4.528) is not used.
 func (*Dialect) Watches(ctx context.Context, dir policy.Directory) ([]policy.Watch, error) {
 	domain, err := domainDN(ctx, dir)
 	if err != nil {
