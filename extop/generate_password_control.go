@@ -207,18 +207,57 @@ func (a AddRequest) Has(types ...string) bool {
 	return found
 }
 
+// Entry returns the entry to be. Attribute descriptions are as they arrived,
+// but for the spellings of RFC 4519 and RFC 4524, which become the usual one:
+// nobody but the directory knows all names of an attribute type.
+func (a AddRequest) Entry() policy.Entry {
+	e := policy.Entry{DN: a.DN}
+	_ = a.each(func(description string, values elements) error {
+		base, options, tagged := strings.Cut(description, ";")
+		if name, ok := usualNames[strings.ToLower(base)]; ok {
+			if description = name; tagged {
+				description += ";" + options
+			}
+		}
+		attribute := policy.Attribute{Name: description}
+		for len(values) > 0 {
+			_, v, _ := values.next()
+			attribute.Values = append(attribute.Values, string(v))
+		}
+		e.Attributes = append(e.Attributes, attribute)
+		return nil
+	})
+	return e
+}
+
+// usualNames are other spellings of attribute types that policies compare
+// passwords with.
+var usualNames = map[string]string{
+	"commonname": "cn", "2.5.4.3": "cn",
+	"surname": "sn", "2.5.4.4": "sn",
+	"2.5.4.42": "givenName", "gn": "givenName",
+	"userid": "uid", "0.9.2342.19200300.100.1.1": "uid",
+	"rfc822mailbox": "mail", "0.9.2342.19200300.100.1.3": "mail",
+	"organizationalunitname": "ou", "2.5.4.11": "ou",
+	"organizationname": "o", "2.5.4.10": "o",
+	"2.5.4.13":                   "description",
+	"2.5.4.20":                   "telephoneNumber",
+	"2.5.4.12":                   "title",
+	"2.5.4.43":                   "initials",
+	"2.16.840.1.113730.3.1.241":  "displayName",
+	"2.16.840.1.113730.3.1.3":    "employeeNumber",
+	"1.2.840.113556.1.4.221":     "sAMAccountName",
+	"1.3.6.1.4.1.42.2.27.8.1.23": "pwdPolicySubentry",
+}
+
 // Subject returns the entry to be as rules see it: what they compare a
 // password with is in the request, not yet in the directory.
 func (a AddRequest) Subject() rule.Subject {
 	s := rule.Subject{DN: a.DN, Attributes: make(map[string][]string)}
-	_ = a.each(func(description string, values elements) error {
-		base, _, _ := strings.Cut(strings.ToLower(description), ";")
-		for len(values) > 0 {
-			_, v, _ := values.next()
-			s.Attributes[base] = append(s.Attributes[base], string(v))
-		}
-		return nil
-	})
+	for _, attribute := range a.Entry().Attributes {
+		base, _, _ := strings.Cut(strings.ToLower(attribute.Name), ";")
+		s.Attributes[base] = append(s.Attributes[base], attribute.Values...)
+	}
 	return s
 }
 
@@ -243,9 +282,9 @@ func (a AddRequest) WithAttribute(description string, value []byte) []byte {
 type PasswordAttribute struct {
 	// Name is the attribute to add. Empty means userPassword.
 	Name string
-	// Others are further attribute types that hold a password, or other
-	// spellings of Name: an add that has one is not ours to complete.
-	Others []string
+	// Protected says that the directory takes the attribute only over a
+	// connection that cannot be read.
+	Protected bool
 	// Encode, if not nil, turns a password into a value of the attribute.
 	// It must not retain its argument.
 	Encode func(password []byte) []byte
@@ -258,27 +297,106 @@ func (p PasswordAttribute) name() string {
 	return p.Name
 }
 
-// A GeneratedAdd is what becomes of an add with the Generate Password
-// control. The front end sends Op on without the control, and attaches
-// Control to the directory's answer only if that is success.
-type GeneratedAdd struct {
-	Op      []byte  // the protocolOp with the password attribute
-	Control Control // the response control
+// A GeneratePasswordControl completes adds with the Generate Password request
+// control: it generates a password under the policy that the entry will get,
+// adds it to the entry, and attaches the response control to the directory's
+// answer if that is success. It implements Rewriter, for every request that
+// carries the control.
+type GeneratePasswordControl struct{ cfg RewriteConfig }
+
+// NewGeneratePasswordControl returns the control.
+func NewGeneratePasswordControl(cfg RewriteConfig) *GeneratePasswordControl {
+	return &GeneratePasswordControl{cfg}
 }
 
-// Wipe overwrites what holds the password.
-func (g *GeneratedAdd) Wipe() {
-	clear(g.Op)
-	clear(g.Control.Value)
+// Rewrites implements Rewriter.
+func (*GeneratePasswordControl) Rewrites(*Relayed) bool { return true }
+
+// Rewrite implements Rewriter.
+//
+// The result codes, in the order in which they are looked for:
+// protocolError(2) for a control with a value or a second one;
+// unavailableCriticalExtension(12) on another operation, or
+// unwillingToPerform(53) if it is not critical there: to ignore it, as RFC
+// 4511 has it, would leave the client waiting for a password;
+// insufficientAccessRights(50) for an anonymous caller;
+// confidentialityRequired(13) on a connection that can be read;
+// protocolError(2) for a malformed proxied authorization control; what Limit
+// returns; protocolError(2) for a malformed add; unwillingToPerform(53) for
+// an entry with a password; invalidDNSyntax(34); what Authorize returns;
+// unwillingToPerform(53) or another code if no password can be generated,
+// with the reason for callers who see where the entry is to stand. All others
+// are the directory's.
+func (g *GeneratePasswordControl) Rewrite(ctx context.Context, req *Relayed) (*Rewritten, error) {
+	rec := g.cfg.Audit.begin(GeneratePasswordRequestControlOID, req.Caller)
+	rec.Requested = 1
+	sent, err := g.rewrite(ctx, req, &rec)
+	if err != nil {
+		g.cfg.Audit.record(ctx, rec, err)
+		return nil, result.From(err)
+	}
+	sent.Done = g.cfg.done(ctx, rec)
+	return sent, nil
+}
+
+func (g *GeneratePasswordControl) rewrite(ctx context.Context, req *Relayed, rec *AuditRecord) (*Rewritten, error) {
+	if _, err := FindGeneratePasswordControl(req.Controls); err != nil {
+		return nil, err
+	}
+	if req.Tag != tagAddRequest {
+		code := result.UnwillingToPerform
+		for _, c := range req.Controls {
+			if c.OID == GeneratePasswordRequestControlOID && c.Critical {
+				code = result.UnavailableCriticalExtension
+			}
+		}
+		return nil, result.New(code, "the Generate Password control goes with an add only")
+	}
+	proxied, err := g.cfg.admit(req, rec)
+	if err != nil {
+		return nil, err
+	}
+	n := len(req.Body)
+	op := appendString(make([]byte, 0, sizeOf(n)), tagAddRequest, req.Body)
+	// It may hold a password that does not belong there.
+	defer clear(op)
+	a, err := ParseAddRequest(op)
+	if err != nil {
+		return nil, err
+	}
+	rec.Target = a.DN
+	if a.Has(passwordAttributes...) {
+		return nil, result.New(result.UnwillingToPerform, "the entry has a password already: leave it out, or the Generate Password control")
+	}
+	entry := a.Entry()
+	eff, err := g.cfg.resolve(ctx, rec.Question, proxied, policy.Selection{Target: a.DN, Entry: &entry})
+	if err != nil {
+		return nil, err
+	}
+	rec.EffectivePolicyDN = eff.Policy.DN
+	attr := PasswordAttribute{}
+	if g.cfg.unicodePwd() {
+		attr = PasswordAttribute{Name: "unicodePwd", Encode: UnicodePwd, Protected: true}
+	}
+	sent, err := GenerateAdd(ctx, a, eff, attr)
+	if err != nil {
+		return nil, g.cfg.conceal(ctx, rec.Question, proxied, err)
+	}
+	return sent, nil
+}
+
+// passwordAttributes are the attribute types that hold the password of an
+// entry in one directory or the other: an add with one of them has a password
+// already.
+var passwordAttributes = []string{
+	"userPassword", "2.5.4.35",
+	"authPassword", "1.3.6.1.4.1.4203.1.3.4", // RFC 3112
+	"unicodePwd", "1.2.840.113556.1.4.90",
 }
 
 // GenerateAdd generates the password of a new entry, under the policy that
-// the entry will get. An add that has a password already is
-// unwillingToPerform(53).
-func GenerateAdd(ctx context.Context, a AddRequest, eff *policy.Effective, attr PasswordAttribute) (*GeneratedAdd, error) {
-	if a.Has(append([]string{attr.name(), "userPassword", "2.5.4.35"}, attr.Others...)...) {
-		return nil, result.New(result.UnwillingToPerform, "the entry has a password already: leave it out, or the Generate Password control")
-	}
+// the entry will get, and returns the add that sets it.
+func GenerateAdd(ctx context.Context, a AddRequest, eff *policy.Effective, attr PasswordAttribute) (*Rewritten, error) {
 	forEntry := *eff
 	forEntry.Subject = a.Subject()
 	p, err := GenerateOne(ctx, &forEntry)
@@ -296,9 +414,11 @@ func GenerateAdd(ctx context.Context, a AddRequest, eff *policy.Effective, attr 
 		MustChange:             eff.Policy.MustChange,
 		SecondsUntilExpiration: secondsUntilExpiration(eff.Policy.MaxAge, math.MaxInt64),
 	}
-	return &GeneratedAdd{
-		Op:      a.WithAttribute(attr.name(), value),
-		Control: Control{OID: GeneratePasswordResponseControlOID, Value: c.Encode()},
+	return &Rewritten{
+		Op:        a.WithAttribute(attr.name(), value),
+		Without:   GeneratePasswordRequestControlOID,
+		Protected: attr.Protected,
+		Controls:  []Control{{OID: GeneratePasswordResponseControlOID, Value: c.Encode()}},
 	}, nil
 }
 

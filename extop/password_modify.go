@@ -206,32 +206,222 @@ func GenerateOne(ctx context.Context, eff *policy.Effective) (policy.Password, e
 	return p, nil
 }
 
-// A GeneratedModify is what becomes of a Password Modify request without a
-// new password. The front end sends Request on, over the caller's own
-// connection, with the controls of the original request, and gives Response
-// back only if the directory answers with success: any other answer is the
-// directory's, as it is.
-type GeneratedModify struct {
-	Request  []byte // requestValue with the new password
-	Response []byte // responseValue with the same password
+// A PasswordModify completes Password Modify requests without a new password:
+// it generates one under the policy of the user, sends that on as the new
+// password, and returns it as genPasswd if the directory has accepted it. It
+// implements Rewriter. Requests with a new password, and malformed ones, are
+// none of its business.
+type PasswordModify struct{ cfg RewriteConfig }
+
+// NewPasswordModify returns the operation.
+func NewPasswordModify(cfg RewriteConfig) *PasswordModify { return &PasswordModify{cfg} }
+
+// Rewrites implements Rewriter.
+func (*PasswordModify) Rewrites(req *Relayed) bool {
+	if req.Name != PasswordModifyOID {
+		return false
+	}
+	r, err := DecodePasswordModifyRequest(req.Value)
+	if err != nil {
+		return false
+	}
+	defer r.Wipe()
+	return r.Generates()
 }
 
-// Wipe overwrites both values.
-func (g *GeneratedModify) Wipe() {
-	clear(g.Request)
-	clear(g.Response)
+// Rewrite implements Rewriter.
+//
+// The result codes, in the order in which they are looked for:
+// insufficientAccessRights(50) for an anonymous caller;
+// confidentialityRequired(13) on a connection that can be read;
+// protocolError(2) for a malformed proxied authorization control; what Limit
+// returns; unwillingToPerform(53) for a user who is not named by a DN; what
+// Authorize returns; for a user who does not exist, what the directory says
+// to the caller who looks for the entry; unwillingToPerform(53) or another
+// code if no password can be generated, with the reason for callers who see
+// the entry. All others are the directory's.
+func (p *PasswordModify) Rewrite(ctx context.Context, req *Relayed) (*Rewritten, error) {
+	rec := p.cfg.Audit.begin(PasswordModifyOID, req.Caller)
+	rec.Requested = 1
+	r, err := DecodePasswordModifyRequest(req.Value)
+	if err == nil {
+		var sent *Rewritten
+		if sent, err = p.rewrite(ctx, req, r, &rec); err == nil {
+			return sent, nil
+		}
+		r.Wipe()
+	}
+	p.cfg.Audit.record(ctx, rec, err)
+	return nil, result.From(err)
 }
 
-// GenerateModify generates the password for a request that Generates, under
-// the policy of its Target.
-func GenerateModify(ctx context.Context, r PasswordModifyRequest, eff *policy.Effective) (*GeneratedModify, error) {
-	p, err := GenerateOne(ctx, eff)
+func (p *PasswordModify) rewrite(ctx context.Context, req *Relayed, r PasswordModifyRequest, rec *AuditRecord) (*Rewritten, error) {
+	proxied, err := p.cfg.admit(req, rec)
 	if err != nil {
 		return nil, err
 	}
-	defer p.Wipe()
-	r.NewPassword = p
-	return &GeneratedModify{Request: r.Encode(), Response: PasswordModifyResponse{Generated: p}.Encode()}, nil
+	if rec.Target, err = p.target(ctx, r, rec.AuthzID); err != nil {
+		return nil, err
+	}
+	eff, err := p.cfg.resolve(ctx, rec.Question, proxied, policy.Selection{Target: rec.Target})
+	if err != nil {
+		return nil, err
+	}
+	if !eff.Exists {
+		// The service account finds no such entry. What the caller may know
+		// of it, the directory says.
+		if err := req.Caller.See(ctx, rec.Target, proxied); err != nil {
+			if e := result.From(err); e.Code != result.Referral {
+				return nil, e
+			}
+			return nil, unseen(err)
+		}
+		return nil, result.New(result.InsufficientAccessRights, "the service account may not see the entry, so its policy is unknown")
+	}
+	rec.EffectivePolicyDN = eff.Policy.DN
+	g := &passwordModify{cfg: &p.cfg, request: r, eff: eff, target: eff.Subject.DN, unicodePwd: p.cfg.unicodePwd()}
+	if g.target == "" {
+		g.target = rec.Target
+	}
+	record := p.cfg.done(ctx, *rec)
+	g.done = func(err *result.Error) {
+		r.Wipe()
+		if record != nil {
+			record(err)
+		}
+	}
+	sent, err := g.generate(ctx)
+	if err != nil {
+		return nil, p.cfg.conceal(ctx, rec.Question, proxied, err)
+	}
+	return sent, nil
+}
+
+// target returns the DN of the user.
+func (p *PasswordModify) target(ctx context.Context, r PasswordModifyRequest, authzID string) (string, error) {
+	if target, ok := r.Target(authzID); ok {
+		return target, nil
+	}
+	names, ok := p.cfg.Policies.(interface {
+		ResolveName(ctx context.Context, name string) (string, error)
+	})
+	if ok && r.UserIdentity != nil && *r.UserIdentity != "" {
+		if target, err := names.ResolveName(ctx, *r.UserIdentity); err == nil {
+			return target, nil
+		}
+	}
+	return "", result.New(result.UnwillingToPerform, "the user is not named by a DN: only for such users a password is generated")
+}
+
+// maxHistory is how many passwords in a row the directory may find in the
+// user's history before its refusal is passed on.
+const maxHistory = 5
+
+// A passwordModify is one request while it is under way.
+type passwordModify struct {
+	cfg        *RewriteConfig
+	request    PasswordModifyRequest
+	eff        *policy.Effective
+	target     string
+	unicodePwd bool
+	done       func(*result.Error)
+	retries    int
+}
+
+// generate draws a password and returns the request that sets it.
+func (g *passwordModify) generate(ctx context.Context) (*Rewritten, error) {
+	password, err := GenerateOne(ctx, g.eff)
+	if err != nil {
+		return nil, err
+	}
+	defer password.Wipe()
+	sent := &Rewritten{Value: PasswordModifyResponse{Generated: password}.Encode(), Retry: g.retry, Done: g.done}
+	if g.unicodePwd {
+		sent.Op = UnicodePwdModify(g.target, g.request.OldPassword, password)
+		sent.Protected = true
+		return sent, nil
+	}
+	r := g.request
+	r.NewPassword = password
+	value := r.Encode()
+	defer clear(value)
+	sent.Op = extendedRequest(PasswordModifyOID, value)
+	return sent, nil
+}
+
+// retry draws another password if the directory remembers the last one. No
+// other refusal is answered by a second attempt: one because of a wrong old
+// password may count towards a lockout.
+func (g *passwordModify) retry(ctx context.Context, r Refusal) *Rewritten {
+	if g.retries++; g.retries > maxHistory || !inHistory(r) {
+		return nil
+	}
+	sent, err := g.generate(ctx)
+	if err != nil {
+		return nil
+	}
+	return sent
+}
+
+// inHistory reports whether a directory refuses a password because the user
+// has or had it. By the password policy control where there is one;
+// otherwise by the words of OpenLDAP, 389 Directory Server, OpenDJ and Samba.
+func inHistory(r Refusal) bool {
+	if r.Code != result.ConstraintViolation && r.Code != result.UnwillingToPerform {
+		return false
+	}
+	for _, c := range r.Controls {
+		if c.OID == PasswordPolicyControlOID {
+			code, ok := passwordPolicyError(c.Value)
+			return ok && code == passwordInHistory
+		}
+	}
+	text := strings.ToLower(r.Text)
+	for _, words := range []string{"history", "not being changed from existing value", "(previous password)"} {
+		if strings.Contains(text, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// passwordInHistory is the error of draft-behera-ldap-password-policy section
+// 6.2 for a password that the user has or had.
+const passwordInHistory = 8
+
+// passwordPolicyError returns the error in the value of the password policy
+// response control.
+//
+//	PasswordPolicyResponseValue ::= SEQUENCE {
+//	     warning [0] CHOICE { ... } OPTIONAL,
+//	     error   [1] ENUMERATED { ... } OPTIONAL }
+func passwordPolicyError(value []byte) (int64, bool) {
+	e, err := sequence(value)
+	for err == nil && len(e) > 0 {
+		var tag byte
+		var content []byte
+		if tag, content, err = e.next(); err == nil && tag == contextPrimitive(1) {
+			n, err := integer(content, 4)
+			return n, err == nil
+		}
+	}
+	return 0, false
+}
+
+// tagExtendedRequest is the tag of an ExtendedRequest (RFC 4511 4.12).
+const tagExtendedRequest = 0x77
+
+// extendedRequest returns the protocolOp of an ExtendedRequest. Wipe it once
+// it is written.
+//
+//	ExtendedRequest ::= [APPLICATION 23] SEQUENCE {
+//	     requestName  [0] LDAPOID,
+//	     requestValue [1] OCTET STRING OPTIONAL }
+func extendedRequest(name string, value []byte) []byte {
+	n := sizeOf(len(name)) + sizeOf(len(value))
+	dst := appendHeader(make([]byte, 0, sizeOf(n)), tagExtendedRequest, n)
+	dst = appendString(dst, contextPrimitive(0), name)
+	return appendString(dst, contextPrimitive(1), value)
 }
 
 // The tags of a ModifyRequest (RFC 4511 4.6) and its operations.

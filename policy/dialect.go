@@ -6,11 +6,16 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/policy/rule"
 )
 
-// A Selection says whose policy is wanted. At most one field is set; with
-// neither, it is the directory's default policy.
+// A Selection says whose policy is wanted. At most one of Target and PolicyDN
+// is set; with neither, it is the directory's default policy.
 type Selection struct {
 	Target   string // DN of an entry, which need not exist
 	PolicyDN string // DN of a policy entry
+
+	// Entry, if not nil, is the entry that is about to be added at Target.
+	// What is there now does not count. A directory that lets a new entry
+	// name its policy is followed.
+	Entry *Entry
 }
 
 // A Dialect knows how one family of directories keeps password policies.

@@ -47,6 +47,8 @@ func (*Dialect) Locate(ctx context.Context, dir policy.Directory, sel policy.Sel
 	switch {
 	case sel.PolicyDN != "":
 		return locatePolicy(ctx, dir, sel.PolicyDN)
+	case sel.Entry != nil:
+		return underDomain(policy.Located{Subject: rule.Subject{DN: sel.Target}}, domain, "a new object's first password is judged by it"), nil
 	case sel.Target != "":
 		return locateTarget(ctx, dir, domain, sel.Target)
 	}

@@ -52,7 +52,7 @@ func (d *Dialect) Locate(ctx context.Context, dir policy.Directory, sel policy.S
 	case sel.PolicyDN != "":
 		return locatePolicy(ctx, dir, sel.PolicyDN)
 	case sel.Target != "":
-		return locateTarget(ctx, dir, global, sel.Target)
+		return locateTarget(ctx, dir, global, sel)
 	}
 	return policy.Located{Ref: configDN, Steps: []policy.Step{globalStep("no entry was named")}}, nil
 }
@@ -114,14 +114,16 @@ func parseDN(s string) (dn.DN, error) {
 	return d, nil
 }
 
-func locateTarget(ctx context.Context, dir policy.Directory, global policy.Entry, target string) (policy.Located, error) {
+func locateTarget(ctx context.Context, dir policy.Directory, global policy.Entry, sel policy.Selection) (policy.Located, error) {
+	target := sel.Target
 	d, err := parseDN(target)
 	if err != nil {
 		return policy.Located{}, err
 	}
 	loc := policy.Located{Subject: rule.Subject{DN: target}}
-	loc.Exists, err = readSubject(ctx, dir, &loc.Subject)
-	if err != nil {
+	if sel.Entry != nil {
+		takeSubject(*sel.Entry, &loc.Subject)
+	} else if loc.Exists, err = readSubject(ctx, dir, &loc.Subject); err != nil {
 		return policy.Located{}, err
 	}
 	if on, err := flag(global, localFlag, false); err != nil {
@@ -226,6 +228,12 @@ func readSubject(ctx context.Context, dir policy.Directory, s *rule.Subject) (bo
 		return false, result.New(result.InsufficientAccessRights,
 			"the service account may not read the naming attributes of %q, which must not occur in its password; grant read on objectClass, %s", s.DN, strings.Join(namingAttributes, ", "))
 	}
+	takeSubject(e, s)
+	return true, nil
+}
+
+// takeSubject makes e the subject.
+func takeSubject(e policy.Entry, s *rule.Subject) {
 	s.DN = e.DN
 	s.Attributes = make(map[string][]string)
 	for _, a := range e.Attributes {
@@ -233,5 +241,4 @@ func readSubject(ctx context.Context, dir policy.Directory, s *rule.Subject) (bo
 			s.Attributes[strings.ToLower(a.Name)] = a.Values
 		}
 	}
-	return true, nil
 }

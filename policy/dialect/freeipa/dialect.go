@@ -56,6 +56,10 @@ func (d *Dialect) Locate(ctx context.Context, dir policy.Directory, sel policy.S
 	switch {
 	case sel.PolicyDN != "":
 		return d.locatePolicy(ctx, dir, sel.PolicyDN)
+	case sel.Entry != nil && !sel.Entry.IsA("krbPrincipalAux") && !sel.Entry.IsA("krbPrincipal"):
+		return below(d.ds.Locate(ctx, dir, sel))
+	case sel.Entry != nil:
+		return newPrincipal(sel.Target, global), nil
 	case sel.Target != "":
 		return d.locateTarget(ctx, dir, base, global, sel.Target)
 	}
@@ -125,9 +129,7 @@ func (d *Dialect) locateTarget(ctx context.Context, dir policy.Directory, base, 
 	loc := policy.Located{Subject: rule.Subject{DN: target}}
 	e, err := policy.Read(ctx, dir, policy.Query{Base: target, Attributes: []string{"objectClass", reference, "memberOf", "uid"}})
 	if result.Is(err, result.NoSuchObject) {
-		loc.Ref = kerberosRef + global
-		loc.Steps = []policy.Step{{DN: target, Text: "The entry does not exist: a new principal is in no group yet, so the global policy applies."}}
-		return loc, nil
+		return newPrincipal(target, global), nil
 	}
 	if err != nil {
 		return policy.Located{}, err
@@ -156,6 +158,15 @@ func (d *Dialect) locateTarget(ctx context.Context, dir policy.Directory, base, 
 	loc.Ref = kerberosRef + global
 	loc.Steps = append(loc.Steps, policy.Step{DN: global, Text: "No group of the user has a policy: the global policy applies."})
 	return loc, nil
+}
+
+// newPrincipal is the outcome for a principal that does not exist yet.
+func newPrincipal(target, global string) policy.Located {
+	return policy.Located{
+		Ref:     kerberosRef + global,
+		Subject: rule.Subject{DN: target},
+		Steps:   []policy.Step{{DN: target, Text: "The entry does not exist: a new principal is in no group yet, so the global policy applies."}},
+	}
 }
 
 // follow makes a reference the result. The server enforces nothing where it

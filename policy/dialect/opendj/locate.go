@@ -37,7 +37,7 @@ func (d *Dialect) Locate(ctx context.Context, dir policy.Directory, sel policy.S
 	case sel.PolicyDN != "":
 		return locateNamed(ctx, dir, sel.PolicyDN)
 	case sel.Target != "":
-		return d.locateTarget(ctx, dir, sel.Target)
+		return d.locateTarget(ctx, dir, sel.Target, sel.Entry)
 	}
 	var loc policy.Located
 	err := d.locateDefault(ctx, dir, dn.DN{}, &loc)
@@ -89,7 +89,9 @@ func matched(ctx context.Context, dir policy.Directory, d dn.DN, err error) stri
 	return ""
 }
 
-func (d *Dialect) locateTarget(ctx context.Context, dir policy.Directory, target string) (policy.Located, error) {
+// locateTarget finds the policy of an entry, or of the entry that there would
+// be. added is an entry that is about to be added there, nil if none is.
+func (d *Dialect) locateTarget(ctx context.Context, dir policy.Directory, target string, added *policy.Entry) (policy.Located, error) {
 	name, err := dn.Parse(target)
 	if err != nil || name.IsRoot() {
 		return policy.Located{}, result.Wrap(err, result.InvalidDNSyntax, "%q is not the DN of an entry", target)
@@ -99,8 +101,18 @@ func (d *Dialect) locateTarget(ctx context.Context, dir policy.Directory, target
 	if !d.cfg.OwnResolution {
 		attributes = append(attributes, effectivePolicy)
 	}
-	e, err := policy.Read(ctx, dir, policy.Query{Base: target, Attributes: attributes})
+	var e policy.Entry
+	if added == nil {
+		e, err = policy.Read(ctx, dir, policy.Query{Base: target, Attributes: attributes})
+	}
 	switch {
+	case added != nil:
+		loc.Subject = subject(*added)
+		loc.Steps = append(loc.Steps, policy.Step{DN: target, Text: "The entry is about to be added: this is the policy that it will get."})
+		if value, ok := firstValue(*added, pointer); ok {
+			// Of the attributes that tell a policy, the one that may be written.
+			e = policy.Entry{DN: target, Attributes: []policy.Attribute{{Name: pointer, Values: []string{value}}}}
+		}
 	case result.Is(err, result.NoSuchObject):
 		loc.Subject.Attributes = namingAttributes(name)
 		loc.Steps = append(loc.Steps, policy.Step{DN: target, Text: "There is no such entry: this is the policy that it would get."})

@@ -52,7 +52,8 @@ func (l *locator) policyEntry(ctx context.Context, policyDN string) (policy.Loca
 }
 
 // target locates the policy of an entry, or of the entry that there would be.
-func (l *locator) target(ctx context.Context, target string) (policy.Located, error) {
+// added is an entry that is about to be added there, nil if none is.
+func (l *locator) target(ctx context.Context, target string, added *policy.Entry) (policy.Located, error) {
 	name, err := parseDN(target)
 	if err != nil {
 		return policy.Located{}, err
@@ -63,12 +64,17 @@ func (l *locator) target(ctx context.Context, target string) (policy.Located, er
 	loc := policy.Located{Subject: rule.Subject{DN: target}}
 	if l.server.level == noPPolicy {
 		l.step("", "", "", "The server's schema has no pwdPolicy: the ppolicy module is not loaded and no password is checked.")
-		loc.Exists, err = l.exists(ctx, target)
+		if added == nil {
+			loc.Exists, err = l.exists(ctx, target)
+		}
 		loc.Steps = l.steps
 		return loc, err
 	}
-	e, exists, err := l.user(ctx, target)
-	if err != nil {
+	var e policy.Entry
+	exists := false
+	if added != nil {
+		e = *added
+	} else if e, exists, err = l.user(ctx, target); err != nil {
 		return policy.Located{}, err
 	}
 	loc.Exists = exists
@@ -101,11 +107,11 @@ type choice struct {
 // choose returns the policy that an entry names, or else its database's
 // default.
 func (l *locator) choose(ctx context.Context, name dn.DN, e policy.Entry, exists bool) (choice, error) {
-	if !exists {
+	policyDN, ok := e.Value(pointer)
+	if !exists && !ok {
 		l.step(name.String(), "", "", "The entry does not exist: what counts is the policy that it would get.")
 		return l.defaultFor(ctx, name, false)
 	}
-	policyDN, ok := e.Value(pointer)
 	if !ok {
 		l.step(e.DN, pointer, "", "The entry names no policy.")
 		return l.defaultFor(ctx, name, true)

@@ -61,7 +61,7 @@ func (d *Dialect) Locate(ctx context.Context, dir policy.Directory, sel policy.S
 	case sel.PolicyDN != "":
 		return l.policyEntry(ctx, sel.PolicyDN)
 	case sel.Target != "":
-		return l.target(ctx, sel.Target)
+		return l.target(ctx, sel.Target, sel.Entry)
 	}
 	return l.serverDefault(ctx)
 }
