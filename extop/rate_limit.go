@@ -2,6 +2,8 @@ package extop
 
 import (
 	"container/list"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +22,12 @@ type RateLimit struct {
 
 	// Burst is how many may come at once. 0 means 20.
 	Burst int
+
+	// ByAddress gives each client address the same share, instead of each
+	// identity. Addresses of IPv6 are told apart by their first 64 bits, as
+	// many as one network has. Callers without an address, on a local
+	// socket, are not limited.
+	ByAddress bool
 
 	// MaxCallers bounds the callers that are remembered. The one who has not
 	// asked for the longest time is forgotten first, and starts afresh. 0
@@ -58,9 +66,54 @@ type rateCaller struct {
 	*rate.Limiter
 }
 
+// An Addressed is a Caller that knows where it is.
+type Addressed interface {
+	// Address returns the address of the client. It is invalid where the
+	// connection has none, as on a local socket.
+	Address() netip.Addr
+}
+
+// Limiters returns a Limiter that asks each of those that are not nil, in
+// order, until one refuses.
+func Limiters(limiters ...Limiter) Limiter {
+	limiters = slices.DeleteFunc(slices.Clone(limiters), func(l Limiter) bool { return l == nil })
+	if len(limiters) == 0 {
+		return nil
+	}
+	return func(q Question) error {
+		for _, l := range limiters {
+			if err := l(q); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// network returns what stands for a caller's address, empty if it has none.
+func network(c Caller) string {
+	a, ok := c.(Addressed)
+	if !ok {
+		return ""
+	}
+	addr := a.Address().Unmap()
+	if !addr.IsValid() {
+		return ""
+	}
+	if addr.Is6() {
+		p, _ := addr.WithZone("").Prefix(64)
+		return p.String()
+	}
+	return addr.String()
+}
+
 func (l *rateLimiter) ask(q Question) error {
 	key := q.Caller.AuthzID()
-	if name, ok := strings.CutPrefix(key, "dn:"); ok {
+	if l.cfg.ByAddress {
+		if key = network(q.Caller); key == "" {
+			return nil
+		}
+	} else if name, ok := strings.CutPrefix(key, "dn:"); ok {
 		key = "dn:" + dn.Key(name)
 	}
 	if l.caller(key).AllowN(time.Now(), 1) {

@@ -34,3 +34,11 @@ func origin(addr net.Addr) netip.Prefix {
 	p, _ := ip.Prefix(bits)
 	return p
 }
+
+// Address implements extop.Addressed.
+func (s *session) Address() netip.Addr {
+	if tcp, ok := s.raw.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr()
+	}
+	return netip.Addr{}
+}
