@@ -9,6 +9,7 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/directory"
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/policy/dn"
 	"github.com/ldapsuggest/ldapsuggest/restbridge"
 )
 
@@ -57,17 +58,13 @@ func (p *program) policyDetect(ctx context.Context, o *policyOptions) error {
 		return p.failure(err, o, restbridge.EncodeError)
 	}
 	d.observe(c, found)
-	targets := o.names
-	if len(targets) == 0 && d.Account != "" {
-		targets = []string{d.Account}
+	d.Probes = append(d.Probes, probeOf(ctx, back.policies, "default policy", ""))
+	for _, name := range o.names {
+		d.Probes = append(d.Probes, probeOf(ctx, back.policies, "policy of "+name, name))
 	}
-	d.Probes = append(d.Probes, probeOf(ctx, back.policies, "default policy", policy.Selection{}))
-	for _, name := range targets {
-		target, err := back.policies.ResolveName(ctx, name)
-		if err != nil {
-			return p.failure(err, o, restbridge.EncodeError)
-		}
-		d.Probes = append(d.Probes, probeOf(ctx, back.policies, "policy of "+name, policy.Selection{Target: target}))
+	// Some directories take other names than DNs in a bind.
+	if _, err := dn.Parse(d.Account); err == nil && d.Account != "" && len(o.names) == 0 {
+		d.Probes = append(d.Probes, probeOf(ctx, back.policies, "policy of "+d.Account, d.Account))
 	}
 	if o.json {
 		text, err := json.Marshal(d)
@@ -97,13 +94,25 @@ func (d *detected) observe(c *config, found directory.Detection) {
 	}
 }
 
-func probeOf(ctx context.Context, policies *policy.Service, what string, sel policy.Selection) probe {
-	pr := probe{What: what, Target: sel.Target, Result: result.Success.String()}
-	eff, err := policies.Resolve(ctx, sel)
-	if err != nil {
+// probeOf resolves the policy of an entry, the default one if it has no name.
+func probeOf(ctx context.Context, policies *policy.Service, what, name string) probe {
+	pr := probe{What: what, Target: name, Result: result.Success.String()}
+	fail := func(err error) probe {
 		e := result.From(err)
 		pr.ResultCode, pr.Result, pr.Message = int(e.Code), e.Code.String(), e.Text
 		return pr
+	}
+	var sel policy.Selection
+	if name != "" {
+		target, err := policies.ResolveName(ctx, name)
+		if err != nil {
+			return fail(err)
+		}
+		sel.Target = target
+	}
+	eff, err := policies.Resolve(ctx, sel)
+	if err != nil {
+		return fail(err)
 	}
 	pr.PolicyDN = eff.Policy.DN
 	return pr

@@ -99,7 +99,7 @@ func printState(w io.Writer, x *policy.Explanation) {
 		lines = append(lines, "The current password has to be given to change it.")
 	}
 	if x.MaxAgeSeconds > 0 {
-		lines = append(lines, fmt.Sprintf("A password expires after %v.", time.Duration(x.MaxAgeSeconds)*time.Second))
+		lines = append(lines, "A password expires after "+age(x.MaxAgeSeconds)+".")
 	}
 	if x.History > 0 {
 		lines = append(lines, fmt.Sprintf("The last %d passwords, the current one included, are refused.", x.History))
@@ -107,6 +107,18 @@ func printState(w io.Writer, x *policy.Explanation) {
 	if len(lines) > 0 {
 		fmt.Fprintf(w, "\nWhat else it says:\n  %s\n", strings.Join(lines, "\n  "))
 	}
+}
+
+// age is a time in days where it is a number of those.
+func age(seconds int64) string {
+	const day = 24 * 60 * 60
+	switch {
+	case seconds == day:
+		return "1 day"
+	case seconds%day == 0:
+		return fmt.Sprintf("%d days", seconds/day)
+	}
+	return (time.Duration(seconds) * time.Second).String()
 }
 
 func generatorText(g *policy.ExplainedGenerator) string {
