@@ -79,6 +79,11 @@ type Config struct {
 
 	// Log gets one line for each request, and failures. Nil means none.
 	Log *slog.Logger
+
+	// Observe is told of each request that has ended: the pattern of its
+	// route, empty for one that was turned away before it was routed, its
+	// status and how long it took. It must not block. May be nil.
+	Observe func(route string, status int, took time.Duration)
 }
 
 func (c Config) withDefaults() Config {
@@ -209,6 +214,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			} else {
 				rec.aborted = true
 			}
+		}
+		if s.cfg.Observe != nil {
+			s.cfg.Observe(r.Pattern, rec.status, time.Since(began))
 		}
 		s.cfg.Log.Info("rest", "method", r.Method, "path", clip(r.URL.Path), "status", rec.status,
 			"result", rec.result.String(), "caller", rec.caller, "remote", r.RemoteAddr, "duration", time.Since(began))
