@@ -25,6 +25,9 @@ func (s *server) track(conn net.Conn) net.Conn {
 	return t
 }
 
+// NetConn returns the connection itself, which may be a *tls.Conn.
+func (t *tracked) NetConn() net.Conn { return t.Conn }
+
 // Read reads from the connection. One that the server ended has the server
 // checked: it may be the first to learn that the server is gone. It does not
 // count as a failure itself, or a client could have a server taken out of use
