@@ -221,13 +221,14 @@ func (p *program) bindPassword(ctx context.Context, o *suggestOptions) ([]byte, 
 // promptPassword asks on the terminal, or reads a line of standard input if
 // there is none.
 func (p *program) promptPassword(ctx context.Context) ([]byte, error) {
-	fmt.Fprint(p.stderr, "Password: ")
-	defer fmt.Fprintln(p.stderr)
+	// What is typed as soon as the question is there must not be shown.
 	if f, ok := p.stdin.(*os.File); ok {
 		if restore, err := echoOff(f); err == nil {
 			defer restore()
 		}
 	}
+	fmt.Fprint(p.stderr, "Password: ")
+	defer fmt.Fprintln(p.stderr)
 	type answer struct {
 		line []byte
 		err  error
