@@ -91,6 +91,10 @@ if env["SERVER"] != "samba":
     op("referral with ManageDsaIT", c.search, "cn=elsewhere," + base, "(objectClass=*)", ldap3.BASE, attributes=["ref"],
        controls=[("2.16.840.1.113730.3.4.2", True, None)])
 
+if env.get("WITHOUT_TLS"):
+    c.unbind()
+    sys.exit(0)
+
 c = connect(user=admin, password=password)
 op("open", c.open)
 op("StartTLS", c.start_tls)

@@ -148,6 +148,10 @@ op("delete", lambda: results(c, c.delete_ext("cn=monty,ou=tree," + base)))
 op("unknown extended operation", c.extop_s, ldap.extop.ExtendedRequest("1.2.3.4.5", b"x"))
 op("cancel what is not there", c.cancel_s, 4242)
 
+if env.get("WITHOUT_TLS"):
+    c.unbind_s()
+    sys.exit(0)
+
 # TLS
 s = connect()
 if env.get("LDAPTLS_REQCERT"):
