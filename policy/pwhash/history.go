@@ -24,7 +24,9 @@ func History(values []string) []string {
 			items = append(items, item{time, stored})
 		}
 	}
-	slices.SortStableFunc(items, func(a, b item) int { return strings.Compare(b.time, a.time) })
+	// Of the same second, what was added later is newer.
+	slices.SortStableFunc(items, func(a, b item) int { return strings.Compare(a.time, b.time) })
+	slices.Reverse(items)
 	out := make([]string, len(items))
 	for i, it := range items {
 		out[i] = it.stored

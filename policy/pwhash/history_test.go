@@ -20,7 +20,8 @@ func TestHistory(t *testing.T) {
 			"20261120220750Z" + octets + "38#{SSHA}UpSWoYpmXeIjjcFX0T0tUuVbmF7QfP9g",
 			"20261120220751Z" + octets + "4#1#3#",
 			"20261120220749Z" + octets + "1#7",
-		}, []string{"1#3#", "{SSHA}UpSWoYpmXeIjjcFX0T0tUuVbmF7QfP9g", "7"}},
+			"20261120220749Z" + octets + "1#8",
+		}, []string{"1#3#", "{SSHA}UpSWoYpmXeIjjcFX0T0tUuVbmF7QfP9g", "8", "7"}},
 		{"opendj", []string{
 			"20261120220750.125Z#1.3.6.1.4.1.26027.1.3.1#{SSHA512}old",
 			"20261120220750.126Z#1.3.6.1.4.1.26027.1.3.1#{CLEAR}a#b",

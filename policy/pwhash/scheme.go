@@ -210,7 +210,10 @@ type argonParams struct {
 }
 
 // parseArgon2 reads "$argon2id$v=19$m=…,t=…,p=…$salt$hash".
+// slapd's module writes a NUL behind it, and one octet of whatever follows in
+// memory.
 func parseArgon2(rest string) (Verifier, error) {
+	rest, _, _ = strings.Cut(rest, "\x00")
 	f := strings.Split(rest, "$")
 	if len(f) != 6 || f[0] != "" || f[2] != "v=19" {
 		return nil, ErrFormat

@@ -75,6 +75,17 @@ func TestSaltUnderPlainName(t *testing.T) {
 	}
 }
 
+// As argon2.so of OpenLDAP 2.5.13 writes them.
+func TestArgon2FollowedByNUL(t *testing.T) {
+	const stored = "{ARGON2}$argon2i$v=19$m=4096,t=3,p=1$mQLOcbmm3MLJ/V5gEC7Yfw$xfBM0bWI1htI3slyhNKCQRfeA98YOunT0FZ8gjxFcDM"
+	for _, end := range []string{"\x00\x00", "\x005"} {
+		verify, err := pwhash.Parse(stored + end)
+		if err != nil || !verify([]byte(password)) || verify([]byte("other")) {
+			t.Errorf("%q: %v", end, err)
+		}
+	}
+}
+
 func TestParseStored(t *testing.T) {
 	for _, tc := range []struct {
 		stored, password string

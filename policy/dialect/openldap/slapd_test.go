@@ -14,12 +14,17 @@ import (
 // service reads a slapd as its service account, without a cache.
 func service(t testing.TB, s *testenv.Slapd, as testenv.Account, cfg openldap.Config) *policy.Service {
 	t.Helper()
-	client, err := directory.New(directory.Config{URLs: []string{s.URL}, BindDN: as.DN, BindPassword: []byte(as.Password)})
+	return policy.NewService(openldap.New(cfg), client(t, s, as), policy.ServiceConfig{})
+}
+
+func client(t testing.TB, s *testenv.Slapd, as testenv.Account) *directory.Client {
+	t.Helper()
+	c, err := directory.New(directory.Config{URLs: []string{s.URL}, BindDN: as.DN, BindPassword: []byte(as.Password)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = client.Close() })
-	return policy.NewService(openldap.New(cfg), client, policy.ServiceConfig{})
+	t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 func stepsText(steps []policy.Step) string {
