@@ -34,6 +34,7 @@ type config struct {
 
 		LDAPI     string `yaml:"ldapi"`
 		LDAPIMode string `yaml:"ldapiMode"`
+		Metrics   string `yaml:"metrics"`
 
 		ProxyProtocol struct {
 			Trust []string `yaml:"trust"`
@@ -164,6 +165,7 @@ func (c *config) readEnvironment(env environment) error {
 	text("LDAPS", &c.Listen.LDAPS)
 	text("REST", &c.Listen.REST)
 	text("LDAPI", &c.Listen.LDAPI)
+	text("METRICS", &c.Listen.Metrics)
 	text("TLS_CERT_FILE", &c.TLS.CertFile)
 	text("TLS_KEY_FILE", &c.TLS.KeyFile)
 	text("DIRECTORY_CA_FILE", &c.Directory.CAFile)
@@ -200,7 +202,7 @@ func (c *config) check() error {
 	case c.GeneratePassword.MaxPasswords < 0 || c.GeneratePassword.MaxAttempts < 0 || d.Connections < 0:
 		return errors.New("a maximum is below zero")
 	}
-	for _, a := range []struct{ key, addr string }{{"ldap", c.Listen.LDAP}, {"ldaps", c.Listen.LDAPS}, {"rest", c.Listen.REST}} {
+	for _, a := range []struct{ key, addr string }{{"ldap", c.Listen.LDAP}, {"ldaps", c.Listen.LDAPS}, {"rest", c.Listen.REST}, {"metrics", c.Listen.Metrics}} {
 		if a.addr == "" {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ldapsuggest/ldapsuggest/policy"
@@ -105,7 +106,7 @@ func TestExampleFile(t *testing.T) {
 // other way round.
 func TestEnvironment(t *testing.T) {
 	env := variables{
-		"LDAPSUGGEST_DATA": "/d", "LDAPSUGGEST_LDAP": "127.0.0.1:1", "LDAPSUGGEST_LDAPS": "127.0.0.1:2", "LDAPSUGGEST_REST": "http://0.0.0.0:3", "LDAPSUGGEST_LDAPI": "/s",
+		"LDAPSUGGEST_DATA": "/d", "LDAPSUGGEST_LDAP": "127.0.0.1:1", "LDAPSUGGEST_LDAPS": "127.0.0.1:2", "LDAPSUGGEST_REST": "http://0.0.0.0:3", "LDAPSUGGEST_LDAPI": "/s", "LDAPSUGGEST_METRICS": "127.0.0.1:9",
 		"LDAPSUGGEST_TLS_CERT_FILE": "/c", "LDAPSUGGEST_TLS_KEY_FILE": "/k", "LDAPSUGGEST_DIRECTORY_URLS": "ldap://a ldaps://b",
 		"LDAPSUGGEST_DIRECTORY_START_TLS": "true", "LDAPSUGGEST_DIRECTORY_CA_FILE": "/ca", "LDAPSUGGEST_DIRECTORY_BIND_DN": "cn=x",
 		"LDAPSUGGEST_DIRECTORY_BIND_PASSWORD_FILE": "/none", "LDAPSUGGEST_DIRECTORY_BIND_PASSWORD": "pw", "LDAPSUGGEST_DIRECTORY_DIALECT": "openldap",
@@ -115,7 +116,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	want := defaultConfig()
 	want.Data, want.Listen.LDAP, want.Listen.LDAPS, want.Listen.REST = "/d", "127.0.0.1:1", "127.0.0.1:2", "http://0.0.0.0:3"
-	want.Listen.LDAPI = "/s"
+	want.Listen.LDAPI, want.Listen.Metrics = "/s", "127.0.0.1:9"
 	want.TLS.CertFile, want.TLS.KeyFile = "/c", "/k"
 	want.Directory.URLs = []string{"ldap://a", "ldaps://b"}
 	want.Directory.StartTLS, want.Directory.CAFile, want.Directory.BindDN = true, "/ca", "cn=x"
@@ -124,7 +125,7 @@ func TestEnvironment(t *testing.T) {
 	want.bindPassword = []byte("pw")
 	got := *loadConfig(t, env)
 	got.made = policy.Config{} // what follows from the rest
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(config{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(config{}), cmpopts.IgnoreFields(config{}, "made")); diff != "" {
 		t.Error(diff)
 	}
 	for _, doc := range []string{"../../config.example.yaml", "../../docs/configuration.md"} {

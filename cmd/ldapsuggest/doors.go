@@ -111,6 +111,7 @@ func (f *frontend) listen(c *config, env environment) (err error) {
 		{name: "ldap", addr: c.Listen.LDAP, scheme: "ldap", serve: f.ldap.Serve, closed: ldapserver.ErrServerClosed},
 		{name: "ldaps", addr: c.Listen.LDAPS, scheme: "ldaps", serve: f.ldap.ServeTLS, closed: ldapserver.ErrServerClosed},
 		{name: "rest", addr: rest, scheme: "http", serve: f.rest.Serve, closed: http.ErrServerClosed},
+		{name: "metrics", addr: c.Listen.Metrics, scheme: "metrics", serve: f.metrics.Serve, closed: http.ErrServerClosed},
 		{name: "ldapi", addr: c.path(c.Listen.LDAPI), scheme: "ldapi", serve: f.ldap.Serve, closed: ldapserver.ErrServerClosed},
 	}
 	if secure {
@@ -138,7 +139,7 @@ func (f *frontend) listen(c *config, env environment) (err error) {
 		}
 	}
 	if len(inherited) > 0 {
-		return fmt.Errorf("systemd passes on sockets that are not known here: %s; FileDescriptorName must be one of ldap, ldaps, ldapi, rest",
+		return fmt.Errorf("systemd passes on sockets that are not known here: %s; FileDescriptorName must be one of ldap, ldaps, ldapi, metrics, rest",
 			strings.Join(slices.Sorted(maps.Keys(inherited)), ", "))
 	}
 	f.doors = slices.DeleteFunc(f.doors, func(d *door) bool { return len(d.listeners) == 0 })
@@ -170,7 +171,7 @@ func (f *frontend) trustProxies(c *config) {
 	}
 	for _, d := range f.doors {
 		for i, l := range d.listeners {
-			if l.Addr().Network() != "unix" {
+			if l.Addr().Network() != "unix" && d.name != "metrics" {
 				d.listeners[i] = listen.Proxied(l, listen.ProxyConfig{Trust: trust, Log: f.log})
 			}
 		}

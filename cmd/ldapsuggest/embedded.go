@@ -73,7 +73,7 @@ func (p *program) openEmbedded(ctx context.Context, c *config, log *slog.Logger)
 	if err == nil && len(users) > 0 {
 		admin.example = users[0].DN
 	}
-	return &backend{
+	back := &backend{
 		client:     client,
 		reads:      d,
 		policies:   d.Policies(),
@@ -85,7 +85,9 @@ func (p *program) openEmbedded(ctx context.Context, c *config, log *slog.Logger)
 				log.Error("the embedded directory was not closed well", "error", err)
 			}
 		},
-	}, nil
+	}
+	back.count(p, c, nil)
+	return back, nil
 }
 
 // parentOf returns the DN of an entry's superior.

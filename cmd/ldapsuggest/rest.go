@@ -151,8 +151,8 @@ func newREST(c *config, back *backend, ops operations, tlsConfig *tls.Config, lo
 	delegate := &restbridge.Delegate{Directory: back.reads, Act: c.REST.ActAs}
 	cfg := restbridge.Config{
 		Generate:         ops.generate,
-		Validate:         extop.NewValidatePassword(extop.ValidatePasswordConfig{Policies: back.policies, Audit: audit(log)}),
-		Explain:          extop.NewEffectivePolicy(extop.EffectivePolicyConfig{Policies: back.policies, Audit: audit(log)}),
+		Validate:         extop.NewValidatePassword(extop.ValidatePasswordConfig{Policies: back.counted(), Audit: back.audit(log)}),
+		Explain:          extop.NewEffectivePolicy(extop.EffectivePolicyConfig{Policies: back.counted(), Audit: back.audit(log)}),
 		Requirements:     ops.quality,
 		Authenticate:     users,
 		Tokens:           restbridge.Tokens{Store: token.Open(c.tokensFile()), Delegate: delegate},
@@ -160,6 +160,7 @@ func newREST(c *config, back *backend, ops operations, tlsConfig *tls.Config, lo
 		Rate:             restbridge.RateLimit{PerSecond: c.REST.RateLimit.PerSecond, Burst: c.REST.RateLimit.Burst},
 		TLSConfig:        tlsConfig,
 		Log:              log,
+		Observe:          back.metrics.REST,
 	}
 	if c.REST.OIDC.Issuer != "" {
 		if cfg.Bearer, err = c.oidc(back, delegate, users, log); err != nil {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
@@ -17,6 +19,7 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/directory"
 	"github.com/ldapsuggest/ldapsuggest/extop"
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/internal/metrics"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver"
 	"github.com/ldapsuggest/ldapsuggest/policy"
 	"github.com/ldapsuggest/ldapsuggest/restbridge"
@@ -148,6 +151,9 @@ type backend struct {
 	policies   *policy.Service
 	supplement ldapserver.Supplement // nil where the directory can speak for itself
 	admin      *administrator        // of the embedded directory
+	metrics    *metrics.Metrics
+	measured   bool                             // somebody may read the metrics
+	expires    atomic.Pointer[func() time.Time] // tells when the front end's certificate ends
 	close      func()
 }
 
@@ -192,12 +198,14 @@ func (p *program) openBackend(ctx context.Context, c *config, log *slog.Logger) 
 		client.Close()
 		return nil, err
 	}
-	return &backend{
-		client:   client,
-		reads:    client,
-		policies: policy.NewService(dialect, client, policy.ServiceConfig{Generator: c.generator()}),
-		close:    func() { client.Close() },
-	}, nil
+	back := &backend{
+		client: client,
+		reads:  client,
+		close:  func() { client.Close() },
+	}
+	back.count(p, c, client.Health)
+	back.policies = policy.NewService(dialect, back.metrics.Directory(client), policy.ServiceConfig{Generator: c.generator()})
+	return back, nil
 }
 
 // warnOfClearText tells of connections on which the network can read the
@@ -220,6 +228,7 @@ type frontend struct {
 	ldap    *ldapserver.Server
 	rest    *restbridge.Server
 	keyring *keyring
+	metrics *http.Server
 	log     *slog.Logger
 
 	doors []*door
@@ -227,17 +236,18 @@ type frontend struct {
 
 func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) {
 	generate := extop.NewGeneratePassword(extop.GeneratePasswordConfig{
-		Policies:     back.policies,
+		Policies:     back.counted(),
 		MaxPasswords: c.GeneratePassword.MaxPasswords,
 		MaxAttempts:  c.GeneratePassword.MaxAttempts,
-		Audit:        audit(log),
+		Audit:        back.audit(log),
 	})
-	quality := extop.NewPasswordQuality(extop.PasswordQualityConfig{Policies: back.policies, Audit: audit(log)})
+	quality := extop.NewPasswordQuality(extop.PasswordQualityConfig{Policies: back.counted(), Audit: back.audit(log)})
 	keys, err := c.keyring(log)
 	if err != nil {
 		return nil, err
 	}
-	f := &frontend{keyring: keys, log: log}
+	back.expires.Store(new(keys.expires))
+	f := &frontend{keyring: keys, metrics: back.metricsServer(), log: log}
 	f.ldap = ldapserver.New(ldapserver.Config{
 		Dial: func(ctx context.Context) (net.Conn, error) {
 			client, server := ldapserver.ClientAddrs(ctx)
@@ -253,6 +263,7 @@ func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) 
 		MaxAddressConnections: c.Limits.AddressConnections,
 		MaxHandshakes:         c.Limits.Handshakes,
 		MaxPartial:            c.Limits.PartialMessages,
+		Observer:              back.observer(),
 		Logger:                log,
 	})
 	if f.rest, err = newREST(c, back, operations{generate, quality}, keys.restConfig(), log); err != nil {
@@ -266,7 +277,7 @@ func (f *frontend) shutdown() {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
 	var wg sync.WaitGroup
-	for _, shutdown := range []func(context.Context) error{f.ldap.Shutdown, f.rest.Shutdown} {
+	for _, shutdown := range []func(context.Context) error{f.ldap.Shutdown, f.rest.Shutdown, f.metrics.Shutdown} {
 		wg.Go(func() {
 			if err := shutdown(ctx); err != nil {
 				f.log.Warn("connections were closed with requests under way", "error", err)
@@ -276,13 +287,19 @@ func (f *frontend) shutdown() {
 	wg.Wait()
 }
 
-// audit writes one line for each operation, where the log takes them: its
-// level does not change, and there may be half a million operations a second.
-func audit(log *slog.Logger) extop.Auditor {
-	if !log.Enabled(context.Background(), slog.LevelInfo) {
+// audit counts each operation where somebody may read the metrics, and writes
+// one line for it where the log takes them: its level does not change, and
+// there may be half a million operations a second.
+func (b *backend) audit(log *slog.Logger) extop.Auditor {
+	logged := log.Enabled(context.Background(), slog.LevelInfo)
+	if !logged && !b.measured {
 		return nil
 	}
 	return func(ctx context.Context, r extop.AuditRecord) {
+		b.metrics.Audit(r)
+		if !logged {
+			return
+		}
 		line := append(make([]slog.Attr, 0, 13),
 			slog.String("operation", r.OID), slog.String("caller", r.AskedBy), slog.String("as", r.AuthzID),
 			slog.String("target", r.Target), slog.String("policy", r.PolicyDN), slog.String("effective", r.EffectivePolicyDN),
@@ -306,6 +323,10 @@ func (p *program) greet(c *config, back *backend, f *frontend) {
 	out := p.stdout
 	fmt.Fprintln(out, "ldapsuggest is ready.")
 	for _, d := range f.doors {
+		if d.name == "metrics" {
+			fmt.Fprintf(out, "  metrics: http://%s/metrics\n", d.listeners[0].Addr())
+			continue
+		}
 		fmt.Fprintf(out, "  %s\n", f.url(d.scheme))
 	}
 	exe, err := os.Executable()

@@ -38,7 +38,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 
 	connections   prometheus.Gauge
-	accepted      prometheus.Counter
+	opened        prometheus.Counter
 	refused       prometheus.Counter
 	disconnected  *prometheus.CounterVec
 	relayed       [256]prometheus.Counter // by tag
@@ -53,6 +53,16 @@ type Metrics struct {
 	server        map[string]*prometheus.Desc
 	certificate   *prometheus.Desc
 	relayedMetric *prometheus.CounterVec
+
+	// What almost every operation adds to, found without hashing labels.
+	succeeded          map[string]success // by OID
+	accepted, rejected prometheus.Counter // passwords
+}
+
+// success are an operation's metrics for the result success.
+type success struct {
+	answered prometheus.Observer
+	ended    prometheus.Counter
 }
 
 var _ ldapserver.Observer = (*Metrics)(nil)
@@ -80,7 +90,7 @@ func New(cfg Config) *Metrics {
 	}
 	m.connections = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "ldapsuggest", Name: "ldap_connections", Help: "LDAP clients that are connected."})
 	m.registry.MustRegister(m.connections)
-	m.accepted = counter("ldap_connections_accepted_total", "LDAP clients that have connected.")
+	m.opened = counter("ldap_connections_accepted_total", "LDAP clients that have connected.")
 	m.refused = counter("ldap_connections_refused_total", "LDAP clients that were refused because there are too many connections.")
 	m.disconnected = counters("ldap_disconnections_total", "LDAP connections that were ended with a notice of disconnection, by its result.", "result")
 	m.relayedMetric = counters("ldap_relayed_requests_total", "LDAP requests that were passed on to the directory, by operation.", "operation")
@@ -92,6 +102,12 @@ func New(cfg Config) *Metrics {
 	m.resolutions = histograms("policy_resolution_duration_seconds", "Time that finding the policy in force took, by result.", "result")
 	m.cached = counter("policy_resolutions_cached_total", "Policies that were found without a question to the directory.")
 	m.searches = histograms("directory_search_duration_seconds", "Time that searches of the service account took, by result.", "result")
+	m.accepted, m.rejected = m.passwords.WithLabelValues("accepted"), m.passwords.WithLabelValues("rejected")
+	m.succeeded = make(map[string]success, len(cfg.Operations))
+	for oid, name := range cfg.Operations {
+		ok := result.Success.String()
+		m.succeeded[oid] = success{m.answered.WithLabelValues(name, ok), m.operations.WithLabelValues(name, ok)}
+	}
 	for op := range m.relayed {
 		name := "other"
 		if message.IsRequest(byte(op)) {
@@ -153,7 +169,7 @@ func (m *Metrics) operation(oid string) string {
 // ConnectionOpened implements ldapserver.Observer.
 func (m *Metrics) ConnectionOpened() {
 	m.connections.Inc()
-	m.accepted.Inc()
+	m.opened.Inc()
 }
 
 // ConnectionClosed implements ldapserver.Observer.
@@ -172,6 +188,10 @@ func (m *Metrics) Relayed(op byte) { m.relayed[op].Inc() }
 
 // Answered implements ldapserver.Observer.
 func (m *Metrics) Answered(oid string, code result.Code, took time.Duration) {
+	if s, ok := m.succeeded[oid]; ok && code == result.Success {
+		s.answered.Observe(took.Seconds())
+		return
+	}
 	m.answered.WithLabelValues(m.operation(oid), code.String()).Observe(took.Seconds())
 }
 
@@ -180,14 +200,18 @@ func (m *Metrics) Panicked(oid string) { m.panicked.WithLabelValues(m.operation(
 
 // Audit counts what an audit record tells.
 func (m *Metrics) Audit(r extop.AuditRecord) {
-	code := result.Success
-	if r.Err != nil {
-		code = r.Err.Code
+	s, ok := m.succeeded[r.OID]
+	switch {
+	case r.Err == nil && ok:
+		s.ended.Inc()
+	case r.Err == nil:
+		m.operations.WithLabelValues(m.operation(r.OID), result.Success.String()).Inc()
+	default:
+		m.operations.WithLabelValues(m.operation(r.OID), r.Err.Code.String()).Inc()
 	}
-	m.operations.WithLabelValues(m.operation(r.OID), code.String()).Inc()
 	if r.Returned > 0 {
-		m.passwords.WithLabelValues("accepted").Add(float64(r.Returned - r.Rejected))
-		m.passwords.WithLabelValues("rejected").Add(float64(r.Rejected))
+		m.accepted.Add(float64(r.Returned - r.Rejected))
+		m.rejected.Add(float64(r.Rejected))
 	}
 }
 

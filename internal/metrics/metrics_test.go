@@ -163,3 +163,14 @@ func TestHealth(t *testing.T) {
 	is("/livez", 200, "ok")
 	is("/elsewhere", 404, "")
 }
+
+// Counting must not show beside an operation of two microseconds.
+func BenchmarkOperation(b *testing.B) {
+	m := used()
+	r := extop.AuditRecord{Question: extop.Question{OID: extop.GeneratePasswordRequestOID}, Returned: 1}
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Answered(extop.GeneratePasswordRequestOID, result.Success, time.Microsecond)
+		m.Audit(r)
+	}
+}
