@@ -53,7 +53,9 @@ type config struct {
 		Handshakes         int `yaml:"handshakes"`
 		PartialMessages    int `yaml:"partialMessages"`
 	} `yaml:"limits"`
-	Directory struct {
+	RateLimit     rateLimits     `yaml:"rateLimit"`
+	Authorization authorizations `yaml:"authorization"`
+	Directory     struct {
 		URLs             []string          `yaml:"urls"`
 		StartTLS         bool              `yaml:"startTLS"`
 		CAFile           string            `yaml:"caFile"`
@@ -214,7 +216,7 @@ func (c *config) check() error {
 			return fmt.Errorf("listen.%s: %q is no host:port", a.key, a.addr)
 		}
 	}
-	for _, check := range []func() error{c.checkListen, c.checkTLS, c.checkBalance} {
+	for _, check := range []func() error{c.checkListen, c.checkTLS, c.checkBalance, c.checkOperations} {
 		if err := check(); err != nil {
 			return err
 		}

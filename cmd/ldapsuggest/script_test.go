@@ -37,7 +37,8 @@ func TestScripts(t *testing.T) {
 			for name, value := range map[string]string{
 				"SLAPD": s.URL, "SLAPD_TLS": s.TLSURL, "SLAPD_LOCAL": s.LocalURL, "SLAPD_CA": s.CAFile,
 				"READER": s.Reader.DN, "READER_PW": s.Reader.Password,
-				"HELPDESK": s.Helpdesk.DN, "HELPDESK_PW": s.Helpdesk.Password,
+				"PWADMIN_PW": s.PwAdmin.Password,
+				"HELPDESK":   s.Helpdesk.DN, "HELPDESK_PW": s.Helpdesk.Password,
 				"USER_PW": testenv.UserPassword,
 			} {
 				env.Setenv(name, value)
@@ -49,6 +50,7 @@ func TestScripts(t *testing.T) {
 			"lines":  linesScript,
 			"try":    tryScript,
 			"readme": readmeScript,
+			"page":   pageScript,
 		},
 	})
 }
@@ -236,6 +238,53 @@ func readmeScript(ts *testscript.TestScript, neg bool, args []string) {
 		cmd.Stdout, cmd.Stderr = out, &stderr
 		if err := cmd.Run(); err != nil {
 			ts.Fatalf("%s\n%v\n%s", c, err, stderr.String())
+		}
+	}
+}
+
+// pageScript is the script command
+//
+//	page FILE EXAMPLE
+//
+// It runs the command of an example of docs/operations/FILE, marked by a
+// comment, with the server's address in place of the usual one, checks that
+// what it prints has the lines of the page, up to what differs each time, and
+// leaves it in page.out.
+func pageScript(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 || neg {
+		ts.Fatalf("usage: page FILE EXAMPLE")
+	}
+	text, err := os.ReadFile(filepath.Join(ts.Getenv("SOURCE"), "docs/operations", args[0]))
+	ts.Check(err)
+	_, section, ok := strings.Cut(string(text), "<!-- example: "+args[1]+" -->\n\n")
+	if !ok {
+		ts.Fatalf("%s has no example %s", args[0], args[1])
+	}
+	var blocks []string
+	for block := range strings.SplitSeq(section, "\n\n") {
+		if !strings.HasPrefix(block, "    ") {
+			break
+		}
+		blocks = append(blocks, strings.ReplaceAll(strings.TrimPrefix(block, "    "), "\n    ", "\n"))
+	}
+	if len(blocks) != 2 {
+		ts.Fatalf("the example %s of %s is no command with its output", args[1], args[0])
+	}
+	cmd := exec.Command("sh", "-c", strings.ReplaceAll(blocks[0], "ldap://127.0.0.1:1389", ts.Getenv("LDAP")))
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"))
+	out, err := cmd.CombinedOutput()
+	ts.Check(os.WriteFile(ts.MkAbs("page.out"), out, 0o600))
+	if err != nil {
+		ts.Fatalf("%s\n%v\n%s", blocks[0], err, out)
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(blocks[1]), "\n") {
+		// What is random is the last word.
+		if i := strings.LastIndexByte(line, ' '); strings.HasPrefix(line, "New password: ") || strings.HasPrefix(line, "control: ") {
+			line = line[:i+1]
+		}
+		if !strings.Contains(string(out), line) {
+			ts.Fatalf("%s\nprints\n%s\nwithout %q", blocks[0], out, line)
 		}
 	}
 }

@@ -235,13 +235,22 @@ type frontend struct {
 }
 
 func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) {
+	limit := c.limiter()
 	generate := extop.NewGeneratePassword(extop.GeneratePasswordConfig{
 		Policies:     back.counted(),
 		MaxPasswords: c.GeneratePassword.MaxPasswords,
 		MaxAttempts:  c.GeneratePassword.MaxAttempts,
+		Limit:        limit,
+		Authorize:    back.authorizer(c.Authorization.GeneratePassword),
 		Audit:        back.audit(log),
 	})
-	quality := extop.NewPasswordQuality(extop.PasswordQualityConfig{Policies: back.counted(), Audit: back.audit(log)})
+	quality := extop.NewPasswordQuality(extop.PasswordQualityConfig{
+		Policies:  back.counted(),
+		Limit:     limit,
+		Authorize: back.authorizer(c.Authorization.PasswordQualityRequirements),
+		Audit:     back.audit(log),
+	})
+	rewriters := newRewriters(c, back, limit, back.audit(log))
 	keys, err := c.keyring(log)
 	if err != nil {
 		return nil, err
@@ -257,6 +266,8 @@ func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) 
 			extop.GeneratePasswordRequestOID: generate,
 			extop.PasswordQualityRequestOID:  quality,
 		},
+		RewriteExtended:       rewriters.extended(),
+		RewriteControls:       rewriters.controls(),
 		TLSConfig:             keys.ldapConfig(),
 		Supplement:            back.supplement,
 		MaxConnections:        c.Limits.Connections,
