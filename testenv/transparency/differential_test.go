@@ -48,6 +48,7 @@ func compare(t *testing.T, s server, follow func(*testing.T, server, front)) {
 		t.Run(b.Name, func(t *testing.T) { compareBattery(t, s, b, direct, through) })
 	}
 	t.Run("go-ldap", func(t *testing.T) { compareGoLDAP(t, s, f, direct) })
+	t.Run("odd requests", func(t *testing.T) { compareOdd(t, s, f, direct) })
 	follow(t, s, f)
 	t.Run("root DSE", func(t *testing.T) { compareRootDSE(t, s, f) })
 	if ran < 50 {

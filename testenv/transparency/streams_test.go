@@ -153,15 +153,14 @@ func follow(t *testing.T, s server, f front, control, dn string, change func(c *
 				}
 			}
 		}
-		// Whether a search is under way already cannot be seen from outside
-		// with all servers: change until both have noticed.
 		for n := range 6 {
 			if err := change(admin, n); err != nil {
 				t.Fatal(err)
 			}
 			mark := fmt.Sprintf("change %d.", n)
 			want, got := until(direct, mark), until(through, mark)
-			if !bytes.Equal(want[len(want)-1], got[len(got)-1]) {
+			// The first change may still be part of what there was.
+			if n > 0 && !bytes.Equal(want[len(want)-1], got[len(got)-1]) {
 				t.Errorf("change %d: directly\n%x\nthrough the front end\n%x", n, want[len(want)-1], got[len(got)-1])
 			}
 			// Other requests pass by.
