@@ -39,16 +39,17 @@ type DS389Options struct {
 
 // DS389 is a running 389 Directory Server.
 type DS389 struct {
-	URL      string // ldap://127.0.0.1:port
-	TLSURL   string // ldaps://127.0.0.1:port
-	Suffix   string
-	Dir      string // everything that it keeps
-	CAFile   string // PEM, for the tools' LDAPTLS_CACERT
-	CAs      *x509.CertPool
-	Admin    Account // Directory Manager: no policy applies to what it modifies
-	Reader   Account // reads everything but passwords and their history
-	Helpdesk Account // may write passwords, and the policy applies
-	PwAdmin  Account // passwordAdminDN of the global policy
+	URL        string // ldap://127.0.0.1:port
+	TLSURL     string // ldaps://127.0.0.1:port
+	Suffix     string
+	Dir        string // everything that it keeps
+	CAFile     string // PEM, for the tools' LDAPTLS_CACERT
+	CAs        *x509.CertPool
+	Admin      Account // Directory Manager: no policy applies to what it modifies
+	Reader     Account // reads everything but passwords and their history
+	HistReader Account // reads those too
+	Helpdesk   Account // may write passwords, and the policy applies
+	PwAdmin    Account // passwordAdminDN of the global policy
 
 	process *process
 	stop    sync.Once
@@ -161,15 +162,16 @@ func buildDS389(ctx context.Context, program, dir string) (*DS389, error) {
 		return nil, err
 	}
 	s := &DS389{
-		URL:      fmt.Sprintf("ldap://127.0.0.1:%d", ports[0]),
-		TLSURL:   fmt.Sprintf("ldaps://127.0.0.1:%d", ports[1]),
-		Suffix:   BaseDN,
-		Dir:      dir,
-		CAFile:   filepath.Join(dir, "tls.crt"),
-		Admin:    Account{"cn=Directory Manager", slapdAdminPassword},
-		Reader:   Account{"cn=svc-reader,ou=services," + BaseDN, slapdServicePassword},
-		Helpdesk: Account{"cn=helpdesk,ou=services," + BaseDN, slapdHelpdeskPassword},
-		PwAdmin:  Account{"cn=pwadmin,ou=services," + BaseDN, slapdPwAdminPassword},
+		URL:        fmt.Sprintf("ldap://127.0.0.1:%d", ports[0]),
+		TLSURL:     fmt.Sprintf("ldaps://127.0.0.1:%d", ports[1]),
+		Suffix:     BaseDN,
+		Dir:        dir,
+		CAFile:     filepath.Join(dir, "tls.crt"),
+		Admin:      Account{"cn=Directory Manager", slapdAdminPassword},
+		Reader:     Account{"cn=svc-reader,ou=services," + BaseDN, slapdServicePassword},
+		HistReader: Account{"cn=svc-history,ou=services," + BaseDN, slapdServicePassword},
+		Helpdesk:   Account{"cn=helpdesk,ou=services," + BaseDN, slapdHelpdeskPassword},
+		PwAdmin:    Account{"cn=pwadmin,ou=services," + BaseDN, slapdPwAdminPassword},
 	}
 	for _, sub := range []string{"etc/default", "etc/dirsrv", "share/dirsrv/inf", "share/dirsrv/data", "run/lock", "var/lib", "var/log", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {

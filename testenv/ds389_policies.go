@@ -141,14 +141,15 @@ func (l *ds389Loader) access() {
 		`(targetattr="userPassword || passwordExpirationTime")(version 3.0; acl "pwadmin"; allow (write) `+one("pwadmin")+`;)`,
 		`(targetattr="userPassword")(version 3.0; acl "self change"; allow (write) userdn="ldap:///self";)`,
 	)
+	aci(l.suffix, `(targetattr="userPassword || passwordHistory")(version 3.0; acl "history reader"; allow (read) `+one("svc-history")+`;)`)
 	aci("cn=config",
-		`(targetattr="cn || objectClass || nsslapd-pwpolicy-* || nsslapd-allow-hashed-passwords || password*")(target="ldap:///cn=config")(targetfilter="(cn=config)")(version 3.0; acl "policy reader"; allow (read,search,compare) `+one("svc-reader")+`;)`,
+		`(targetattr="cn || objectClass || nsslapd-pwpolicy-* || nsslapd-allow-hashed-passwords || password*")(target="ldap:///cn=config")(targetfilter="(cn=config)")(version 3.0; acl "policy reader"; allow (read,search,compare) `+one("svc-reader")+` or `+one("svc-history")+`;)`,
 	)
 }
 
 func (l *ds389Loader) accounts(s *DS389) {
 	l.add("ou=services,"+l.suffix, map[string][]string{"objectClass": {"organizationalUnit"}})
-	for _, a := range []Account{s.Reader, s.Helpdesk, s.PwAdmin} {
+	for _, a := range []Account{s.Reader, s.HistReader, s.Helpdesk, s.PwAdmin} {
 		l.add(a.DN, map[string][]string{"objectClass": {"applicationProcess", "simpleSecurityObject"}, "userPassword": {a.Password}})
 	}
 }
