@@ -43,7 +43,9 @@ func Parse(s string) (DN, error) {
 	if p.done() {
 		return DN{}, nil
 	}
-	d := DN{make([]RDN, 0, strings.Count(s, ",")+strings.Count(s, ";")+1)}
+	n := min(strings.Count(s, ",")+strings.Count(s, ";")+1, 16)
+	p.avas = make([]AVA, 0, n)
+	d := DN{make([]RDN, 0, n)}
 	for {
 		rdn, err := p.rdn()
 		if err != nil {
@@ -61,8 +63,9 @@ func Parse(s string) (DN, error) {
 }
 
 type parser struct {
-	in string
-	at int
+	in   string
+	at   int
+	avas []AVA // of all RDNs so far
 }
 
 func (p *parser) done() bool { return p.at >= len(p.in) }
@@ -74,15 +77,15 @@ func (p *parser) space() {
 }
 
 func (p *parser) rdn() (RDN, error) {
-	var rdn RDN
+	first := len(p.avas)
 	for {
 		a, err := p.ava()
 		if err != nil {
 			return nil, err
 		}
-		rdn = append(rdn, a)
+		p.avas = append(p.avas, a)
 		if p.done() || p.in[p.at] != '+' {
-			return rdn, nil
+			return RDN(slices.Clip(p.avas[first:])), nil
 		}
 		p.at++
 	}
