@@ -234,3 +234,31 @@ func TestAppendKeepsWhatIsThere(t *testing.T) {
 		}
 	}
 }
+
+// TestBitsAreBounded holds that no limit on runs adds entropy, not even by
+// rounding: these are so wide that almost every string of the length fits.
+func TestBitsAreBounded(t *testing.T) {
+	for size := 2; size <= 94; size++ {
+		var chars []rune
+		for c := rune('!'); len(chars) < size; c++ {
+			chars = append(chars, c)
+		}
+		all, half := NewSet(string(chars)), NewSet(string(chars[:(size+1)/2]))
+		for name, s := range map[string]Shape{
+			"run":    {Alphabet: all, Runs: []Run{{Set: half, Max: 60}}},
+			"runs":   {Alphabet: all, Runs: []Run{{Set: half, Max: 100}, {Set: all.Minus(half), Max: 100}}},
+			"repeat": {Alphabet: all, Repeats: []Repeat{{Max: 60}}},
+			"count":  {Alphabet: all, Counts: []Count{{Set: half, Min: 1, Max: NoMax}}, Runs: []Run{{Set: half, Max: 100}}},
+		} {
+			for _, length := range []int{511, 512, 1024} {
+				c, err := Compile(s, Target{Length: length})
+				if err != nil {
+					t.Fatalf("%s of %d, length %d: %v", name, size, length, err)
+				}
+				if most := float64(c.Length()) * math.Log2(float64(size)); c.Bits() > most {
+					t.Errorf("%s of %d, length %d: %v bits, and %v without limits", name, size, length, c.Bits(), most)
+				}
+			}
+		}
+	}
+}

@@ -98,8 +98,10 @@ func (p *problem) lengths() lengthSet {
 
 func (c *compiler) sampler(pl *plan) *Sampler {
 	s := newSampler(c.p, pl.length)
-	s.bits, s.exact, s.count = pl.bits, pl.exact, sync.OnceValue(pl.count)
-	share := math.Exp2(pl.bits - float64(pl.length)*math.Log2(float64(len(c.p.chars))))
+	// Rounding must not promise more than if nothing were demanded.
+	most := float64(pl.length) * math.Log2(float64(len(c.p.chars)))
+	s.bits, s.exact, s.count = min(pl.bits, most), pl.exact, sync.OnceValue(pl.count)
+	share := math.Exp2(s.bits - most)
 	direct := newIndependent(c.p)
 	if pl.exact && (share >= directShare || c.p.ordered() && quick(direct, pl.length)) {
 		s.source, s.check = direct, direct.checks()
