@@ -80,7 +80,11 @@ func (s *session) serveExtended(m message.Message, x *extended, value []byte) ve
 	ctx, op := s.begin(m.ID)
 	req := &extop.Request{Caller: s, Name: x.oid, Value: slices.Clone(value), Controls: controls}
 	id := m.ID
-	s.work.Go(func() { s.run(ctx, id, op, x, req, start) })
+	s.work.Add(1)
+	s.srv.crew.do(func() {
+		defer s.work.Done()
+		s.run(ctx, id, op, x, req, start)
+	})
 	return done
 }
 
@@ -219,7 +223,11 @@ func (s *session) respond(id int32, resp *extop.Response, err error, flush bool)
 	s.out.open()
 	s.out.buf = message.AppendExtendedResponse(s.out.buf, id, r)
 	s.out.secret = s.out.secret || len(r.Value) > 0
-	s.out.close(flush)
+	if flush {
+		s.out.closeSoon()
+	} else {
+		s.out.close(false)
+	}
 	if resp != nil {
 		clear(resp.Value)
 	}

@@ -124,7 +124,7 @@ func (s *session) ask(ctx context.Context, encode func(dst []byte, id int32) []b
 	id := s.registerQuestion(q)
 	l.out.open()
 	l.out.buf = encode(l.out.buf, id)
-	l.out.close(true)
+	l.out.closeSoon()
 	select {
 	case o := <-answer:
 		return o

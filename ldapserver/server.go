@@ -26,6 +26,7 @@ type Server struct {
 	ours    map[string]*extended
 	root    rootDSE
 	buffers sync.Pool
+	crew    crew
 
 	handshakes ration
 	partial    ration // of messages that have arrived in part
@@ -57,6 +58,7 @@ func New(cfg Config) *Server {
 		empty:     make(chan struct{}),
 	}
 	s.handshakes.max, s.partial.max = cfg.MaxHandshakes, cfg.MaxPartial
+	s.crew = crew{next: make(chan func()), closed: s.empty}
 	s.buffers.New = func() any { return new([bufferSize]byte) }
 	for oid, h := range cfg.Extended {
 		immediate, _ := h.(extop.Immediate)

@@ -2,6 +2,7 @@ package ldapserver
 
 import (
 	"net"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -62,6 +63,14 @@ func (w *writer) close(flush bool) {
 		w.flushLocked()
 	}
 	w.mu.Unlock()
+}
+
+// closeSoon is close for a message of one of many goroutines: it is written
+// once those that are ready to run have added theirs.
+func (w *writer) closeSoon() {
+	w.mu.Unlock()
+	runtime.Gosched()
+	w.flush()
 }
 
 // flush writes what is buffered, unless another goroutine is about to.
