@@ -13,9 +13,10 @@ type bind struct {
 	id          int32
 	auth        byte
 	name        string
-	anonymous   bool // a simple bind that authenticates nobody
-	layer       bool // success may install a security layer
-	identifying bool // answered; the directory is asked who that is
+	anonymous   bool   // a simple bind that authenticates nobody
+	layer       bool   // success may install a security layer
+	identifying bool   // answered; the directory is asked who that is
+	external    string // DN that the directory is asked to take the connection for
 
 	// instead is the response to a bind that the server has refused. The
 	// directory was sent an anonymous one in its stead, so that it forgets
@@ -56,7 +57,8 @@ func (s *session) handleBind(m message.Message) verdict {
 		return held
 	}
 	p := &bind{id: m.ID, auth: b.Auth, name: string(b.Name)}
-	refused := ""
+	refused, code := "", result.AuthMethodNotSupported
+	raw := m.Raw
 	switch b.Auth {
 	case message.AuthSimple:
 		// Without a password nobody is authenticated, name or not (RFC 4513
@@ -65,7 +67,7 @@ func (s *session) handleBind(m message.Message) verdict {
 	case message.AuthSASL:
 		p.layer = securityLayers(b.Mechanism)
 		if external(b.Mechanism) {
-			refused = "the mechanism EXTERNAL is not supported here"
+			raw, code, refused = s.bindExternal(m, p)
 		}
 	default:
 		p.layer = true
@@ -75,7 +77,7 @@ func (s *session) handleBind(m message.Message) verdict {
 	}
 	s.unbound()
 	if refused != "" {
-		p.instead = message.AppendResult(nil, m.ID, message.BindResponse, result.AuthMethodNotSupported, "", refused)
+		p.instead = message.AppendResult(nil, m.ID, message.BindResponse, code, "", refused)
 	} else if s.srv.cfg.Supplement != nil {
 		// Only a bind that fails can be answered beside the directory.
 		p.instead, _ = s.supplement(m)
@@ -87,7 +89,7 @@ func (s *session) handleBind(m message.Message) verdict {
 	if err != nil {
 		return s.answer(m, result.Unavailable, unavailableText)
 	}
-	s.sendBind(l, p, m.Raw)
+	s.sendBind(l, p, raw)
 	return done
 }
 
@@ -163,6 +165,9 @@ func (s *session) bindAnswered(l *link, m message.Message) error {
 	r, err := message.ParseResult(m.Body)
 	if err != nil {
 		return errDirectory
+	}
+	if p.external != "" && p.instead == nil {
+		return s.externalAnswered(l, p, r)
 	}
 	reply := m.Raw
 	if p.instead != nil {

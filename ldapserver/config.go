@@ -48,6 +48,13 @@ type Config struct {
 	// Supplement answers what the directory cannot. May be nil.
 	Supplement Supplement
 
+	// External tells as whom a client may bind by the SASL mechanism
+	// EXTERNAL, and how the server gets there at the directory. ok is false
+	// for a connection that proves no identity that is known. Without it,
+	// such binds are refused, and the mechanism is left out of the root
+	// DSE's supportedSASLMechanisms. It must not block.
+	External func(p Peer) (b ExternalBind, ok bool)
+
 	// PassSecurityLayers lets SASL mechanisms through that may install a
 	// security layer, such as GSSAPI. The server cannot look into such a
 	// layer: once the bind has succeeded it passes octets on blindly, answers

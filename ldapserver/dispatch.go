@@ -44,7 +44,7 @@ func (s *session) handle(m message.Message) verdict {
 		return v
 	}
 	if m.Op == message.SearchRequest {
-		return s.relay(m, relayed{op: m.Op, root: s.srv.root.want(m.Body)})
+		return s.relay(m, relayed{op: m.Op, root: s.rootWant(m.Body)})
 	}
 	return s.relay(m, relayed{op: m.Op})
 }

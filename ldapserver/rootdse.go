@@ -40,6 +40,8 @@ func newRootDSE(extensions, controls []string, tls, layers bool) rootDSE {
 type rootWant struct {
 	extension bool // supportedExtension, by name or among all operational attributes
 	control   bool // supportedControl likewise
+	mechanism bool // supportedSASLMechanisms likewise
+	external  bool // EXTERNAL is offered
 	typesOnly bool
 }
 
@@ -60,6 +62,7 @@ func (r *rootDSE) want(body []byte) *rootWant {
 		all := string(name) == "+"
 		w.extension = w.extension || all || supportedExtension.is(name)
 		w.control = w.control || all || supportedControl.is(name)
+		w.mechanism = w.mechanism || all || supportedSASLMechanisms.is(name)
 		return true
 	})
 	return w
@@ -92,7 +95,7 @@ func (r *rootDSE) rewrite(m message.Message, want *rootWant) ([]byte, bool) {
 		return nil, false
 	}
 	attributes := make([]byte, 0, len(e.Attributes)+256)
-	hasExtension, hasControl := false, false
+	hasExtension, hasControl, hasMechanism := false, false, false
 	var bad error // of the values of an attribute
 	err = message.EachAttribute(e.Attributes, func(name, values, raw []byte) bool {
 		var changed []byte
@@ -104,7 +107,8 @@ func (r *rootDSE) rewrite(m message.Message, want *rootWant) ([]byte, bool) {
 			hasControl = true
 			changed, bad = replaceValues(values, nil, r.controls)
 		case supportedSASLMechanisms.is(name):
-			changed, bad = replaceValues(values, r.keepMechanism, nil)
+			hasMechanism = true
+			changed, bad = replaceValues(values, r.keepMechanism, want.mechanisms())
 		default:
 			attributes = append(attributes, raw...)
 			return true
@@ -140,6 +144,9 @@ func (r *rootDSE) rewrite(m message.Message, want *rootWant) ([]byte, bool) {
 	}
 	if want.control && !hasControl {
 		create(supportedControl, r.controls)
+	}
+	if want.mechanism && !hasMechanism {
+		create(supportedSASLMechanisms, want.mechanisms())
 	}
 	body := message.AppendElement(make([]byte, 0, len(attributes)+16), 0x04, e.DN)
 	body = message.AppendElement(body, 0x30, attributes)
