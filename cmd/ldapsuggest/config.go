@@ -82,12 +82,16 @@ type config struct {
 		Level  string `yaml:"level"`
 	} `yaml:"log"`
 
+	External externalConfig `yaml:"external"`
+
 	// What is not in the file.
 	ldif         string
 	made         policy.Config // of Generator
 	breached     *breach.List  // of Generator.BreachedPasswords
 	bindPassword []byte
-	dir          string // of the file
+
+	externalPassword []byte
+	dir              string // of the file
 }
 
 func defaultConfig() config {
@@ -216,7 +220,7 @@ func (c *config) check() error {
 			return fmt.Errorf("listen.%s: %q is no host:port", a.key, a.addr)
 		}
 	}
-	for _, check := range []func() error{c.checkListen, c.checkTLS, c.checkBalance, c.checkOperations} {
+	for _, check := range []func() error{c.checkListen, c.checkTLS, c.checkBalance, c.checkExternal, c.checkOperations} {
 		if err := check(); err != nil {
 			return err
 		}

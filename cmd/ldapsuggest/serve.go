@@ -274,6 +274,7 @@ func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) 
 		MaxAddressConnections: c.Limits.AddressConnections,
 		MaxHandshakes:         c.Limits.Handshakes,
 		MaxPartial:            c.Limits.PartialMessages,
+		External:              c.external(log),
 		Observer:              back.observer(),
 		Logger:                log,
 	})
