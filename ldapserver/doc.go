@@ -1,8 +1,9 @@
 // Package ldapserver is an LDAP front end: it relays every LDAPMessage
 // between a client and a directory, untouched and in both directions, and
 // steps in for a few only. It answers the extended operations that it was
-// given, advertises them in the root DSE that passes through, answers
-// StartTLS, and notes who a connection is when a bind succeeds.
+// given, has an [extop.Rewriter] complete some requests on their way, advertises
+// both in the root DSE that passes through, answers StartTLS, and notes who a
+// connection is when a bind succeeds.
 //
 // Each client connection has one directory connection of its own, made when
 // the first message needs it, so that the directory's access control, limits
