@@ -8,12 +8,32 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
+	"github.com/ldapsuggest/ldapsuggest/extop"
+	"github.com/ldapsuggest/ldapsuggest/ldapserver/message"
 	"github.com/ldapsuggest/ldapsuggest/testenv/transparency"
 )
 
-// layered are the mechanisms that the front end leaves out of the root DSE:
-// those that may install a security layer, and EXTERNAL.
-var layered = []string{"EXTERNAL", "GSSAPI", "GSS-SPNEGO", "DIGEST-MD5"}
+// An ofRootDSE is what the front end does to an attribute of the root DSE.
+type ofRootDSE struct {
+	name, oid   string
+	add, remove []string
+}
+
+// changes returns all that the front end may change: it adds what it answers
+// itself, in this order, and leaves out the mechanisms that take the identity
+// from the connection or may install a security layer.
+func changes() []ofRootDSE {
+	return []ofRootDSE{
+		{name: "supportedExtension", oid: "1.3.6.1.4.1.1466.101.120.7",
+			add: []string{extop.PasswordQualityRequestOID, extop.GeneratePasswordRequestOID, message.StartTLSOID}},
+		{name: "supportedControl", oid: "1.3.6.1.4.1.1466.101.120.13",
+			add: []string{extop.GeneratePasswordRequestControlOID}},
+		{name: "supportedSASLMechanisms", oid: "1.3.6.1.4.1.1466.101.120.14",
+			remove: []string{"EXTERNAL", "GSSAPI", "GSS-SPNEGO", "DIGEST-MD5"}},
+	}
+}
+
+func (c ofRootDSE) is(name string) bool { return strings.EqualFold(name, c.name) || name == c.oid }
 
 // compareRootDSE compares the root DSE, however it is asked for. What the
 // front end may change is here, and all else has to stay, in its order.
@@ -22,7 +42,7 @@ func compareRootDSE(t *testing.T, s server, f front) {
 	for _, account := range []bool{false, true} {
 		for _, attributes := range [][]string{
 			nil, {"*"}, {"+"}, {"*", "+"}, {"1.1"}, {"supportedExtension"}, {"SUPPORTEDCONTROL", "supportedextension"},
-			{"supportedSASLMechanisms", "namingContexts"}, {"1.3.6.1.4.1.1466.101.120.7"}, {"supportedFeatures", "vendorName"},
+			{"supportedSASLMechanisms", "namingContexts"}, {"1.3.6.1.4.1.1466.101.120.7", "1.3.6.1.4.1.1466.101.120.13"}, {"supportedFeatures", "vendorName"},
 		} {
 			for _, typesOnly := range []bool{false, true} {
 				name := fmt.Sprintf("bound %v, %q, types only %v", account, attributes, typesOnly)
@@ -45,53 +65,44 @@ func compareRootDSE(t *testing.T, s server, f front) {
 
 // expectedRootDSE returns what the front end has to make of the root DSE.
 func expectedRootDSE(direct []*ldap.EntryAttribute, asked []string, typesOnly bool, added, removed *int) []*ldap.EntryAttribute {
-	const extension, mechanisms = "supportedExtension", "supportedSASLMechanisms"
-	// 389 DS names an attribute as the client does.
-	isExtension := func(name string) bool {
-		return strings.EqualFold(name, extension) || name == "1.3.6.1.4.1.1466.101.120.7"
-	}
 	var want []*ldap.EntryAttribute
-	seen := false
+	seen := make(map[string]bool)
 	for _, a := range direct {
 		values := slices.Clone(a.Values)
-		switch {
-		case typesOnly:
-			seen = seen || isExtension(a.Name)
-		case isExtension(a.Name):
-			seen = true
-			for _, oid := range oursInOrder() {
+		for _, c := range changes() {
+			if !c.is(a.Name) {
+				continue
+			}
+			seen[c.name] = true
+			if typesOnly {
+				break
+			}
+			for _, oid := range c.add {
 				if !slices.Contains(values, oid) {
 					values = append(values, oid)
 					*added++
 				}
 			}
-		case strings.EqualFold(a.Name, mechanisms):
-			values = slices.DeleteFunc(values, func(m string) bool { return slices.Contains(layered, m) })
-			*removed += len(a.Values) - len(values)
-			if len(values) == 0 {
-				continue
-			}
+			values = slices.DeleteFunc(values, func(v string) bool { return slices.Contains(c.remove, v) })
+			*removed += max(0, len(a.Values)-len(values))
 		}
-		want = append(want, &ldap.EntryAttribute{Name: a.Name, Values: values})
+		if len(a.Values) == 0 || len(values) > 0 {
+			want = append(want, &ldap.EntryAttribute{Name: a.Name, Values: values})
+		}
 	}
-	if !seen && slices.ContainsFunc(asked, func(name string) bool {
-		return name == "+" || isExtension(name)
-	}) {
-		a := &ldap.EntryAttribute{Name: extension}
+	for _, c := range changes() {
+		wanted := slices.ContainsFunc(asked, func(name string) bool { return name == "+" || c.is(name) })
+		if seen[c.name] || !wanted || len(c.add) == 0 {
+			continue
+		}
+		a := &ldap.EntryAttribute{Name: c.name}
 		if !typesOnly {
-			a.Values = oursInOrder()
+			a.Values = c.add
 			*added += len(a.Values)
 		}
 		want = append(want, a)
 	}
 	return want
-}
-
-// oursInOrder is extensions in the order in which they are added.
-func oursInOrder() []string {
-	all := extensions()
-	slices.Sort(all[:len(all)-1])
-	return all
 }
 
 func rootDSE(t *testing.T, s server, url string, bound bool, attributes []string, typesOnly bool) []*ldap.EntryAttribute {

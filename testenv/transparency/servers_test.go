@@ -99,11 +99,6 @@ type front struct {
 	url, tlsURL string
 }
 
-// extensions are what the front end adds to supportedExtension.
-func extensions() []string {
-	return []string{extop.GeneratePasswordRequestOID, extop.PasswordQualityRequestOID, "1.3.6.1.4.1.1466.20037"}
-}
-
 // startFront puts the front end before s, as the program does. configure may
 // change its configuration.
 func startFront(t testing.TB, s server, configure func(*ldapserver.Config)) front {
@@ -125,12 +120,16 @@ func startFront(t testing.TB, s server, configure func(*ldapserver.Config)) fron
 		t.Fatal(err)
 	}
 	policies := policy.NewService(s.dialect, client, policy.ServiceConfig{})
+	rewrite := extop.RewriteConfig{Policies: policies, UnicodePwd: func() bool { return s.name == "samba" }}
 	cfg := ldapserver.Config{
 		Dial: client.Dial,
 		Extended: map[string]extop.Handler{
 			extop.GeneratePasswordRequestOID: extop.NewGeneratePassword(extop.GeneratePasswordConfig{Policies: policies}),
 			extop.PasswordQualityRequestOID:  extop.NewPasswordQuality(extop.PasswordQualityConfig{Policies: policies}),
 		},
+		RewriteExtended: map[string]extop.Rewriter{extop.PasswordModifyOID: extop.NewPasswordModify(rewrite)},
+		RewriteControls: map[string]extop.Rewriter{extop.GeneratePasswordRequestControlOID: extop.NewGeneratePasswordControl(rewrite)},
+
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
 		Logger:    log,
 	}
