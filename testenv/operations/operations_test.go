@@ -477,11 +477,20 @@ func TestSamba(t *testing.T) {
 		}
 		binds(t, s.TLSURL, testenv.Account{DN: s.UserDN(name), Password: password}, over)
 	}
-	// A user changes the own password: the old one is needed.
+	// A user changes the own password, which takes the old one.
 	alice := f.wire(t, testenv.Account{DN: s.UserDN("alice"), Password: s.Stranger.Password})
 	r, _ := alice.extended(extop.PasswordModifyOID, modifyValue(s.UserDN("bob")), nil)
 	if r.Code == 0 {
 		t.Error("alice resets bob's password")
+	}
+	for _, old := range []string{"wrong", s.Stranger.Password} {
+		r, _ = alice.extended(extop.PasswordModifyOID, extop.PasswordModifyRequest{OldPassword: policy.NewPassword([]byte(old))}.Encode(), nil)
+		if old == "wrong" {
+			want(t, "wrong old password", r, result.ConstraintViolation)
+			continue
+		}
+		want(t, "own password", r, 0)
+		binds(t, s.TLSURL, testenv.Account{DN: s.UserDN("alice"), Password: generated(t, r)}, over)
 	}
 	r, _ = w.extended(extop.PasswordModifyOID, modifyValue("CN=Nobody,OU=People,"+s.Suffix), nil)
 	want(t, "missing", r, result.NoSuchObject)
