@@ -276,6 +276,33 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// BenchmarkConn reads one entry after the other from a directory that answers
+// at once.
+func BenchmarkConn(b *testing.B) {
+	c, there, requests := script(b)
+	go func() {
+		var out []byte
+		for {
+			m, err := requests.Next()
+			if err != nil {
+				return
+			}
+			out = message.AppendSearchEntry(out[:0], m.ID, "uid=jo,dc=x", []message.Attribute{{Name: "pwdPolicySubentry", Values: [][]byte{[]byte("cn=p,dc=x")}}})
+			out = message.AppendResult(out, m.ID, message.SearchResultDone, result.Success, "", "")
+			if _, err := there.Write(out); err != nil {
+				return
+			}
+		}
+	}()
+	q := policy.Query{Base: "uid=jo,dc=x", Attributes: []string{"pwdPolicySubentry"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.search(b.Context(), q, everything, time.Minute); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // FuzzConn gives a conn whatever a server could send: a search must end, and
 // with entries only if the directory said that they are all.
 func FuzzConn(f *testing.F) {

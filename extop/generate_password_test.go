@@ -863,6 +863,28 @@ func BenchmarkGeneratePasswordDo(b *testing.B) {
 	}
 }
 
+// TestGeneratePasswordImmediateAllocations pins what an answer in place
+// costs: the list of passwords, the one password with its header, and the
+// result that holds them.
+func TestGeneratePasswordImmediateAllocations(t *testing.T) {
+	w := benchmarkWorld()
+	svc := policy.NewService(fakeDialect{w}, w, policy.ServiceConfig{TTL: time.Hour})
+	if _, err := svc.Resolve(t.Context(), policy.Selection{}); err != nil {
+		t.Fatal(err)
+	}
+	op := NewGeneratePassword(GeneratePasswordConfig{Policies: svc})
+	req := &Request{Caller: newCaller(w), Name: GeneratePasswordRequestOID}
+	var resp Response
+	if n := testing.AllocsPerRun(1000, func() {
+		if ok, err := op.ServeImmediate(req, &resp); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		clear(resp.Value)
+	}); n > 4 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func BenchmarkGeneratePasswordServeImmediate(b *testing.B) {
 	w := benchmarkWorld()
 	svc := policy.NewService(fakeDialect{w}, w, policy.ServiceConfig{TTL: time.Hour})
