@@ -5,6 +5,8 @@
 #              suggestions for each user of slapd; a seed repeats a run
 # make lint    gofmt, go vet, staticcheck
 # make bench   benchmarks, summed up by benchstat; BASE=FILE compares
+# make bench-load
+#              the program under load, against slapd; docs/benchmarks.md
 # make build   bin/ldapsuggest
 
 SHELL       := /bin/bash
@@ -22,7 +24,7 @@ PACKAGES    ?= ./...
 N           ?= 1000
 SEED        ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 
-.PHONY: run build test packages lint bench conformance
+.PHONY: run build test packages lint bench bench-load conformance
 
 run: build
 	@exec bin/ldapsuggest serve $(ARGS)
@@ -52,3 +54,7 @@ bench:
 	@mkdir -p bin
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PACKAGES) | tee bin/bench.txt
 	$(TOOL) benchstat $(BASE) bin/bench.txt
+
+bench-load:
+	@mkdir -p bin
+	$(GO) test -run '^$$' -bench . -benchtime 7x ./testenv/load | tee bin/bench-load.txt
