@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode"
@@ -108,27 +109,26 @@ type full struct {
 	log     io.Writer
 }
 
-// testList is an exact list of breached passwords.
-func testList(t testing.TB, passwords ...string) *breach.List {
-	t.Helper()
+// testList is an exact list of two breached passwords, built once.
+var testList = sync.OnceValues(func() (*breach.List, error) {
+	dir, err := os.MkdirTemp("", "breach")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir) // the list stays mapped
 	var hashes []string
-	for _, p := range passwords {
+	for _, p := range []string{"password", "123456"} {
 		h := sha1.Sum([]byte(p))
-		hashes = append(hashes, strings.ToUpper(hex.EncodeToString(h[:]))+":3")
+		hashes = append(hashes, strings.ToUpper(hex.EncodeToString(h[:]))+":3\n")
 	}
 	slices.Sort(hashes)
-	path := filepath.Join(t.TempDir(), "exact.list")
-	source := breach.NewSource(strings.NewReader(strings.Join(hashes, "\n")+"\n"), "test", 0)
-	if _, err := breach.Build(t.Context(), source, path, breach.BuildOptions{Exact: true}); err != nil {
-		t.Fatal(err)
+	path := filepath.Join(dir, "exact.list")
+	source := breach.NewSource(strings.NewReader(strings.Join(hashes, "")), "test", 0)
+	if _, err := breach.Build(context.Background(), source, path, breach.BuildOptions{Exact: true}); err != nil {
+		return nil, err
 	}
-	l, err := breach.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
-}
+	return breach.Open(path)
+})
 
 // fullServer serves all APIs with the real operations.
 func fullServer(t testing.TB, f *full) *Server {
@@ -148,6 +148,10 @@ func fullServer(t testing.TB, f *full) *Server {
 	if f.log == nil {
 		f.log = io.Discard
 	}
+	list, err := testList()
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := policies{policy.Compile(&policy.Policy{DN: "cn=policy", Demands: f.demands}, policy.Config{})}
 	cfg := Config{
 		Generate:     extop.NewGeneratePassword(extop.GeneratePasswordConfig{Policies: p}),
@@ -158,7 +162,7 @@ func fullServer(t testing.TB, f *full) *Server {
 		Tokens:       Tokens{Store: f.store, Delegate: &Delegate{Directory: f.tree}},
 		Adaxes:       &Adaxes{Names: p},
 		ECGrid:       &ECGrid{ChangePassword: f.change},
-		Nextcloud:    &Nextcloud{Breaches: testList(t, "password", "123456")},
+		Nextcloud:    &Nextcloud{Breaches: list},
 		Log:          slog.New(slog.NewTextHandler(f.log, nil)),
 	}
 	if f.config != nil {
