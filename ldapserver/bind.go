@@ -39,9 +39,12 @@ func securityLayers(mechanism []byte) bool {
 // the connection to the directory that is the server's, never the client's.
 func external(mechanism []byte) bool { return strings.EqualFold("EXTERNAL", string(mechanism)) }
 
-// sicilyResponse is the last step of Microsoft's NTLM bind, which may install
-// a security layer. The steps before it are 0x89 and 0x8a.
-const sicilyResponse = 0x8b
+// The steps of Microsoft's NTLM bind (Sicily), the last of which may install a
+// security layer.
+const (
+	sicilyDiscovery = 0x89
+	sicilyResponse  = 0x8b
+)
 
 // handleBind relays a bind and makes what follows wait for its outcome.
 func (s *session) handleBind(m message.Message) verdict {
@@ -70,7 +73,8 @@ func (s *session) handleBind(m message.Message) verdict {
 			raw, code, refused = s.bindExternal(m, p)
 		}
 	default:
-		p.layer = true
+		// Any other choice is for the directory to refuse.
+		p.layer = b.Auth >= sicilyDiscovery && b.Auth <= sicilyResponse
 	}
 	if p.layer && !s.srv.cfg.PassSecurityLayers {
 		refused = "mechanisms that may install a security layer are not supported here; use another mechanism under TLS"

@@ -37,6 +37,9 @@ type Server struct {
 	origins   map[netip.Prefix]int // sessions from there
 	closing   bool
 	empty     chan struct{} // closed once closing and without sessions
+
+	refused     int64     // connections that were too many, since the start
+	toldRefused time.Time // when the log last told of one
 }
 
 // An extended is an operation that the server answers itself.
@@ -133,10 +136,21 @@ func (s *Server) start(conn net.Conn, useTLS bool) {
 	s.mu.Lock()
 	full := len(s.sessions) >= s.cfg.MaxConnections || s.origins[from] >= s.cfg.MaxAddressConnections
 	if full || s.closing {
+		tell := false
+		if full {
+			s.refused++
+			// Once a second: a flood of connections shall not be one of the log.
+			if tell = time.Since(s.toldRefused) >= time.Second; tell {
+				s.toldRefused = time.Now()
+			}
+		}
+		refused := s.refused
 		s.mu.Unlock()
 		if full {
 			s.cfg.Observer.ConnectionRefused()
-			s.cfg.Logger.Warn("too many connections", "client", conn.RemoteAddr().String())
+		}
+		if tell {
+			s.cfg.Logger.Warn("too many connections", "client", conn.RemoteAddr().String(), "refused", refused)
 		}
 		if !useTLS {
 			// The send buffer of a new connection is empty: this does not block.
