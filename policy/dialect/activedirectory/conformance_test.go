@@ -173,6 +173,8 @@ func TestResolve(t *testing.T) {
 		{policy.Selection{Target: "CN=staff,OU=People," + s.Suffix}, result.UnwillingToPerform},
 		{policy.Selection{Target: "OU=People," + s.Suffix}, result.UnwillingToPerform},
 		{policy.Selection{Target: "CN=DC1,OU=Domain Controllers," + s.Suffix}, result.UnwillingToPerform},
+		{policy.Selection{Target: "CN=krbtgt,CN=Users," + s.Suffix}, result.UnwillingToPerform},
+		{policy.Selection{Target: testenv.SambaDomainSID + "-502"}, result.UnwillingToPerform},
 		{policy.Selection{Target: "S-1-5-21-1-2-3-4"}, result.NoSuchObject},
 		{policy.Selection{Target: "00000000-1111-2222-3333-444444444444"}, result.NoSuchObject},
 		{policy.Selection{PolicyDN: "CN=None," + s.Suffix}, result.NoSuchObject},

@@ -111,7 +111,7 @@ func hidden(pso string) error {
 
 // targetAttributes are read of the target. msDS-ResultantPSO is constructed:
 // neither * nor + returns it.
-var targetAttributes = []string{"objectClass", "userAccountControl", "sAMAccountName", "displayName", "msDS-ResultantPSO"}
+var targetAttributes = []string{"objectClass", "userAccountControl", "sAMAccountName", "displayName", "msDS-ResultantPSO", "objectSid", "msDS-SecondaryKrbTgtNumber"}
 
 func locateTarget(ctx context.Context, dir policy.Directory, domain, target string) (policy.Located, error) {
 	base, isDN, err := identifier(target)
@@ -145,7 +145,7 @@ func locateTarget(ctx context.Context, dir policy.Directory, domain, target stri
 	}
 	account, _ := e.Value("userAccountControl")
 	flags, err := strconv.ParseInt(account, 10, 64)
-	if !e.IsA("user") || e.IsA("computer") || err != nil || flags&normalAccount == 0 {
+	if !e.IsA("user") || e.IsA("computer") || err != nil || flags&normalAccount == 0 || ticketGranting(e) {
 		return policy.Located{}, result.New(result.UnwillingToPerform, "%q is neither a user nor a domain: no password policy governs it", e.DN)
 	}
 	pso, ok := e.Value("msDS-ResultantPSO")
@@ -156,6 +156,15 @@ func locateTarget(ctx context.Context, dir policy.Directory, domain, target stri
 	loc.Steps = append(loc.Steps, policy.Step{DN: e.DN, Attribute: "msDS-ResultantPSO", Value: pso,
 		Text: "The directory computed that this password settings object applies to the user. It replaces the domain's policy whole."})
 	return loc, nil
+}
+
+// ticketGranting reports whether an account is one of Kerberos's own, whose
+// passwords the directory makes: krbtgt, which has the relative identifier
+// 502, or that of a read-only controller.
+func ticketGranting(e policy.Entry) bool {
+	const krbtgt = "\xf6\x01\x00\x00"
+	sid, _ := e.Value("objectSid")
+	return strings.HasSuffix(sid, krbtgt) || len(e.Values("msDS-SecondaryKrbTgtNumber")) > 0
 }
 
 // attributes are the names of one policy's settings: the two kinds of policy
