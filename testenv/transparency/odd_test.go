@@ -46,6 +46,7 @@ func oddRequests(s server) map[string][]byte {
 		"bind, version 1":         bindVersion(1),
 		"bind, version 4":         bindVersion(4),
 		"bind, version 127":       bindVersion(127),
+		"bind, unknown choice":    request(message.BindRequest, number(0x02, 3), text(s.admin.DN), octets(0x85, []byte("x"))),
 		"SASL, unknown":           request(message.BindRequest, number(0x02, 3), text(""), octets(message.AuthSASL, text("NO-SUCH"))),
 		"SASL, no mechanism":      request(message.BindRequest, number(0x02, 3), text(""), octets(message.AuthSASL, text(""))),
 		"scope 7":                 search(7, 0, 0, 0),
@@ -86,6 +87,11 @@ func oddRequests(s server) map[string][]byte {
 		body = long[3:]
 	}
 	all["long lengths"] = slices.Concat([]byte{0x30, 0x84, 0, 0, 0, byte(len(body))}, body)
+	if s.name == "samba" {
+		// It closes the connection without a word. The front end says
+		// that it has lost the directory.
+		delete(all, "bind, unknown choice")
+	}
 	if s.behindTLS {
 		// It wants TLS for them, which only the front end has.
 		delete(all, "password modify, empty")
