@@ -1,16 +1,13 @@
 package extop
 
 import (
-	"container/list"
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/internal/shares"
 	"github.com/ldapsuggest/ldapsuggest/policy/dn"
 )
 
@@ -46,24 +43,13 @@ func (c RateLimit) Limiter() Limiter {
 	if c.Burst <= 0 {
 		c.Burst = 20
 	}
-	if c.MaxCallers <= 0 {
-		c.MaxCallers = 10_000
-	}
-	l := &rateLimiter{cfg: c, callers: make(map[string]*list.Element)}
+	l := &rateLimiter{byAddress: c.ByAddress, callers: shares.New(c.PerSecond, c.Burst, c.MaxCallers)}
 	return l.ask
 }
 
 type rateLimiter struct {
-	cfg RateLimit
-
-	mu      sync.Mutex
-	callers map[string]*list.Element // of *rateCaller
-	recent  list.List                // of *rateCaller, who asked last in front
-}
-
-type rateCaller struct {
-	key string
-	*rate.Limiter
+	byAddress bool
+	callers   *shares.Shares
 }
 
 // An Addressed is a Caller that knows where it is.
@@ -109,31 +95,15 @@ func network(c Caller) string {
 
 func (l *rateLimiter) ask(q Question) error {
 	key := q.Caller.AuthzID()
-	if l.cfg.ByAddress {
+	if l.byAddress {
 		if key = network(q.Caller); key == "" {
 			return nil
 		}
 	} else if name, ok := strings.CutPrefix(key, "dn:"); ok {
 		key = "dn:" + dn.Key(name)
 	}
-	if l.caller(key).AllowN(time.Now(), 1) {
+	if l.callers.Of(key).AllowN(time.Now(), 1) {
 		return nil
 	}
 	return result.New(result.Busy, "too many requests: try again in a moment")
-}
-
-func (l *rateLimiter) caller(key string) *rate.Limiter {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if e, ok := l.callers[key]; ok {
-		l.recent.MoveToFront(e)
-		return e.Value.(*rateCaller).Limiter
-	}
-	if len(l.callers) >= l.cfg.MaxCallers {
-		oldest := l.recent.Back()
-		delete(l.callers, l.recent.Remove(oldest).(*rateCaller).key)
-	}
-	c := &rateCaller{key, rate.NewLimiter(rate.Limit(l.cfg.PerSecond), l.cfg.Burst)}
-	l.callers[key] = l.recent.PushFront(c)
-	return c.Limiter
 }

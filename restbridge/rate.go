@@ -1,18 +1,15 @@
 package restbridge
 
 import (
-	"container/list"
 	"math"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/internal/shares"
 	"github.com/ldapsuggest/ldapsuggest/policy/dn"
 )
 
@@ -42,16 +39,8 @@ const (
 
 // A limiter holds callers to a RateLimit. A nil one lets everybody through.
 type limiter struct {
-	cfg RateLimit
-
-	mu     sync.Mutex
-	known  map[string]*list.Element // of *share
-	recent list.List                // of *share, used last in front
-}
-
-type share struct {
-	key string
-	*rate.Limiter
+	perSecond float64
+	callers   *shares.Shares
 }
 
 func newLimiter(cfg RateLimit) *limiter {
@@ -61,10 +50,7 @@ func newLimiter(cfg RateLimit) *limiter {
 	if cfg.Burst <= 0 {
 		cfg.Burst = max(1, int(math.Ceil(10*cfg.PerSecond)))
 	}
-	if cfg.MaxCallers <= 0 {
-		cfg.MaxCallers = 10_000
-	}
-	return &limiter{cfg: cfg, known: make(map[string]*list.Element)}
+	return &limiter{cfg.PerSecond, shares.New(cfg.PerSecond, cfg.Burst, cfg.MaxCallers)}
 }
 
 // take counts one request of an authorization identity, however it is
@@ -76,7 +62,7 @@ func (l *limiter) take(authzID string) error {
 	if name, ok := strings.CutPrefix(authzID, "dn:"); ok {
 		authzID = "dn:" + dn.Key(name)
 	}
-	s := l.share(authzID)
+	s := l.callers.Of(authzID)
 	now := time.Now()
 	r := s.ReserveN(now, 1)
 	wait := r.DelayFrom(now)
@@ -93,16 +79,16 @@ func (l *limiter) check(remote string) error {
 	if l == nil {
 		return nil
 	}
-	s := l.share(hostOf(remote))
+	s := l.callers.Of(hostOf(remote))
 	if have := s.TokensAt(time.Now()); have < 1 {
-		return tooMany(time.Duration((1 - have) / l.cfg.PerSecond * float64(time.Second)))
+		return tooMany(time.Duration((1 - have) / l.perSecond * float64(time.Second)))
 	}
 	return nil
 }
 
 func (l *limiter) count(remote string) {
 	if l != nil {
-		l.share(hostOf(remote)).AllowN(time.Now(), 1)
+		l.callers.Of(hostOf(remote)).AllowN(time.Now(), 1)
 	}
 }
 
@@ -112,21 +98,6 @@ func hostOf(remote string) string {
 		return remote
 	}
 	return host
-}
-
-func (l *limiter) share(key string) *rate.Limiter {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if e, ok := l.known[key]; ok {
-		l.recent.MoveToFront(e)
-		return e.Value.(*share).Limiter
-	}
-	if len(l.known) >= l.cfg.MaxCallers {
-		delete(l.known, l.recent.Remove(l.recent.Back()).(*share).key)
-	}
-	s := &share{key, rate.NewLimiter(rate.Limit(l.cfg.PerSecond), l.cfg.Burst)}
-	l.known[key] = l.recent.PushFront(s)
-	return s.Limiter
 }
 
 // tooMany tells a client when to come back (RFC 6585 section 4).
