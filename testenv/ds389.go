@@ -59,31 +59,7 @@ type DS389 struct {
 // some eight seconds, most of them in dscreate.
 func StartDS389(t testing.TB, o DS389Options) *DS389 {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ds389")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	s, err := NewDS389(ctx, dir, o)
-	if err != nil {
-		t.Fatalf("testenv: %v", err)
-	}
-	t.Cleanup(func() {
-		if !s.process.running() {
-			t.Errorf("testenv: ns-slapd ended by itself: %v", s.process.err)
-		}
-		s.Stop()
-		if t.Failed() {
-			t.Logf("testenv: end of ns-slapd's log:\n%s", s.Log())
-		}
-	})
-	return s
+	return startForTest(t, "ds389", 3*time.Minute, func(ctx context.Context, dir string) (*DS389, error) { return NewDS389(ctx, dir, o) })
 }
 
 // NewDS389 starts a 389 Directory Server that keeps everything in dir, which
@@ -120,6 +96,8 @@ func NewDS389(ctx context.Context, dir string, o DS389Options) (*DS389, error) {
 
 // Stop ends the server and waits until it is gone.
 func (s *DS389) Stop() { s.stop.Do(s.process.stop) }
+
+func (s *DS389) running() (bool, error) { return s.process.running() }
 
 // PID returns the process ID.
 func (s *DS389) PID() int { return s.process.cmd.Process.Pid }

@@ -61,12 +61,13 @@ func (p *process) stop() {
 	}
 }
 
-func (p *process) running() bool {
+// running reports whether the process runs, and how it ended if not.
+func (p *process) running() (bool, error) {
 	select {
 	case <-p.exited:
-		return false
+		return false, p.err
 	default:
-		return true
+		return true, nil
 	}
 }
 

@@ -60,31 +60,7 @@ const sambaPackages = "samba samba-ad-dc samba-ad-provision samba-dsdb-modules s
 // test. It needs root, and takes some five seconds.
 func StartSamba(t testing.TB) *Samba {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "samba")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	s, err := NewSamba(ctx, dir)
-	if err != nil {
-		t.Fatalf("testenv: %v", err)
-	}
-	t.Cleanup(func() {
-		if !s.process.running() {
-			t.Errorf("testenv: samba ended by itself: %v", s.process.err)
-		}
-		s.Stop()
-		if t.Failed() {
-			t.Logf("testenv: end of samba's log:\n%s", s.Log())
-		}
-	})
-	return s
+	return startForTest(t, "samba", 3*time.Minute, NewSamba)
 }
 
 // NewSamba provisions and starts a domain controller that keeps everything in
@@ -142,6 +118,8 @@ func (s *Samba) setAddress(a string) {
 
 // Stop ends the server and waits until it is gone.
 func (s *Samba) Stop() { s.stop.Do(s.process.stop) }
+
+func (s *Samba) running() (bool, error) { return s.process.running() }
 
 // PID returns the process ID.
 func (s *Samba) PID() int { return s.process.cmd.Process.Pid }

@@ -152,32 +152,7 @@ type Slapd struct {
 // StartSlapd starts a slapd that ends with the test.
 func StartSlapd(t testing.TB, o SlapdOptions) *Slapd {
 	t.Helper()
-	// Not t.TempDir: the path of a local socket must be short.
-	dir, err := os.MkdirTemp("", "slapd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	s, err := NewSlapd(ctx, dir, o)
-	if err != nil {
-		t.Fatalf("testenv: %v", err)
-	}
-	t.Cleanup(func() {
-		if !s.process.running() {
-			t.Errorf("testenv: slapd ended by itself: %v", s.process.err)
-		}
-		s.Stop()
-		if t.Failed() {
-			t.Logf("testenv: end of slapd's log:\n%s", s.Log())
-		}
-	})
-	return s
+	return startForTest(t, "slapd", time.Minute, func(ctx context.Context, dir string) (*Slapd, error) { return NewSlapd(ctx, dir, o) })
 }
 
 // NewSlapd starts a slapd that keeps everything in dir, which must be empty,
@@ -202,6 +177,8 @@ func NewSlapd(ctx context.Context, dir string, o SlapdOptions) (*Slapd, error) {
 
 // Stop ends slapd and waits until it is gone.
 func (s *Slapd) Stop() { s.stop.Do(s.process.stop) }
+
+func (s *Slapd) running() (bool, error) { return s.process.running() }
 
 // PID returns the process ID.
 func (s *Slapd) PID() int { return s.process.cmd.Process.Pid }
