@@ -139,11 +139,31 @@ func (j *judge) Connect(ctx context.Context) (func(string, []byte) error, func()
 
 func (j *judge) Exempt([]byte, rule.Subject, []string, *conformance.Refusal) string { return "" }
 
+var suite = conformance.Options{Policies: 110, Suggestions: 20, Verdicts: 20, Seed: 1389}
+
 func TestConformance(t *testing.T) {
-	totals := conformance.Run(t, &judge{Directory: open(t, Config{})}, conformance.Options{
-		Policies: 110, Suggestions: 20, Verdicts: 20, Seed: 1389,
-	}.FromEnv(t))
+	totals := conformance.Run(t, &judge{Directory: open(t, Config{})}, suite.FromEnv(t))
 	if totals.Accepted.Load() == 0 || totals.Refused.Load() == 0 {
 		t.Error("the run proved nothing")
 	}
+}
+
+// BenchmarkConformance compiles the policies that TestConformance tries, and
+// draws under them.
+func BenchmarkConformance(b *testing.B) {
+	o := suite.FromEnv(b)
+	j := &judge{Directory: open(b, Config{})}
+	var cases []conformance.Case
+	for n := range o.Policies {
+		dn, words, err := j.Install(b.Context(), 0, rand.New(rand.NewPCG(o.Seed, uint64(n))))
+		if err != nil {
+			b.Fatalf("%s: %v", words, err)
+		}
+		eff, err := j.Service().Resolve(b.Context(), policy.Selection{Target: dn})
+		if err != nil {
+			b.Fatalf("%s: %v", words, err)
+		}
+		cases = append(cases, conformance.Case{Words: words, Policy: eff.Policy})
+	}
+	conformance.Bench(b, cases)
 }

@@ -59,7 +59,9 @@ var interesting = map[string][]int{
 	"passwordMinTokenLength": {1, 2, 3, 5},
 }
 
-func (j *judge) Install(_ context.Context, slot int, rng *rand.Rand) (string, string, error) {
+// randomSettings returns a policy's attributes, made from rng, and the same in
+// words.
+func randomSettings(rng *rand.Rand) (map[string]string, string) {
 	attrs := map[string]string{"passwordCheckSyntax": "on"}
 	for _, name := range slices.Sorted(maps.Keys(interesting)) {
 		// Each attribute in one policy of three, or they would nearly all
@@ -78,8 +80,13 @@ func (j *judge) Install(_ context.Context, slot int, rng *rand.Rand) (string, st
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
 		words = append(words, name+"="+attrs[name])
 	}
+	return attrs, strings.Join(words, " ")
+}
+
+func (j *judge) Install(_ context.Context, slot int, rng *rand.Rand) (string, string, error) {
+	attrs, words := randomSettings(rng)
 	n := 20 + slot
-	return j.UserDN(n), strings.Join(words, " "), j.SetPolicy(n, attrs)
+	return j.UserDN(n), words, j.SetPolicy(n, attrs)
 }
 
 func (j *judge) Connect(context.Context) (func(string, []byte) error, func(), error) {
@@ -111,10 +118,10 @@ func (j *judge) Exempt(_ []byte, _ rule.Subject, _ []string, theirs *conformance
 	return ""
 }
 
+var suite = conformance.Options{Policies: 110, Suggestions: 50, Verdicts: 40, Seed: 389}
+
 func TestConformance(t *testing.T) {
-	totals := conformance.Run(t, newJudge(t, testenv.DS389Options{}), conformance.Options{
-		Policies: 110, Suggestions: 50, Verdicts: 40, Seed: 389,
-	}.FromEnv(t))
+	totals := conformance.Run(t, newJudge(t, testenv.DS389Options{}), suite.FromEnv(t))
 	if totals.Accepted.Load() == 0 || totals.Refused.Load() == 0 {
 		t.Error("the run proved nothing")
 	}

@@ -29,6 +29,17 @@ func ppmServer(t *testing.T, rnd *rand.Rand, n int) (*testenv.Slapd, []subject) 
 	if err != nil {
 		t.Skipf("ppm: not run: %v", err)
 	}
+	ldif, users := randomPPMPolicies(rnd, n, module)
+	s := testenv.StartSlapd(t, testenv.SlapdOptions{PPM: module, ReadableConfig: true, Databases: []testenv.SlapdDatabase{{Users: 20, LDIF: ldif}}})
+	for _, n := range []int{6, 7, 8, 9, 15, 16, 17} {
+		users = append(users, subject{s.UserDN(n), s.UserPolicy(n)})
+	}
+	return s, users
+}
+
+// randomPPMPolicies returns n policies with the check module, and users, as
+// LDIF.
+func randomPPMPolicies(rnd *rand.Rand, n int, module string) (string, []subject) {
 	var ldif strings.Builder
 	var users []subject
 	for i := range n {
@@ -43,11 +54,7 @@ func ppmServer(t *testing.T, rnd *rand.Rand, n int) (*testenv.Slapd, []subject) 
 		u.policy = fmt.Sprintf("%q", argument)
 		users = append(users, u)
 	}
-	s := testenv.StartSlapd(t, testenv.SlapdOptions{PPM: module, ReadableConfig: true, Databases: []testenv.SlapdDatabase{{Users: 20, LDIF: ldif.String()}}})
-	for _, n := range []int{6, 7, 8, 9, 15, 16, 17} {
-		users = append(users, subject{s.UserDN(n), s.UserPolicy(n)})
-	}
-	return s, users
+	return ldif.String(), users
 }
 
 // randomPPM returns a configuration of ppm: most lines are meant, some are

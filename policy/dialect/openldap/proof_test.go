@@ -21,7 +21,7 @@ import (
 
 // seed returns what random policies and passwords are made from. It is the
 // same for every run but where LDAPSUGGEST_SEED sets another.
-func seed(t *testing.T) uint64 {
+func seed(t testing.TB) uint64 {
 	t.Helper()
 	n := uint64(1)
 	if s := os.Getenv("LDAPSUGGEST_SEED"); s != "" {
