@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"os/exec"
 	"slices"
 	"testing"
 
@@ -32,6 +33,9 @@ func TestSamba(t *testing.T) {
 // compare runs everything that compares a server with the front end before
 // it.
 func compare(t *testing.T, s server, follow func(*testing.T, server, front)) {
+	if _, err := exec.LookPath("javac"); err != nil {
+		t.Log("JNDI: not run: no JDK is installed")
+	}
 	f := startFront(t, s, nil)
 	direct, through := s.runner(t, s.url, s.tlsURL, "1"), s.runner(t, f.url, f.tlsURL, "2")
 	batteries, err := transparency.LoadBatteries(os.DirFS("testdata/batteries"))

@@ -43,3 +43,8 @@ new() {
 
 # octets N: so many.
 octets() { head -c "$1" /dev/zero | tr '\0' x; }
+
+# jndi FILE: a Java program, where a JDK is installed.
+jndi() {
+	if command -v javac >/dev/null; then java "$@" 2>&1; else echo "not run: no JDK is installed"; fi
+}
