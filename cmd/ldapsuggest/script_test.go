@@ -25,13 +25,18 @@ func TestMain(m *testing.M) {
 // TestScripts runs the program as users do, each of testdata/script/*.txtar
 // with a slapd at hand.
 func TestScripts(t *testing.T) {
-	s := testenv.StartSlapd(t, testenv.SlapdOptions{Databases: []testenv.SlapdDatabase{{Users: 20}}})
+	runScripts(t, "testdata/script", testenv.StartSlapd(t, testenv.SlapdOptions{Databases: []testenv.SlapdDatabase{{Users: 20}}}))
+}
+
+// runScripts runs the scripts of a directory with s at hand.
+func runScripts(t *testing.T, dir string, s *testenv.Slapd) {
+	t.Helper()
 	source, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: dir,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SOURCE", source)
 			for name, value := range map[string]string{
@@ -238,53 +243,6 @@ func readmeScript(ts *testscript.TestScript, neg bool, args []string) {
 		cmd.Stdout, cmd.Stderr = out, &stderr
 		if err := cmd.Run(); err != nil {
 			ts.Fatalf("%s\n%v\n%s", c, err, stderr.String())
-		}
-	}
-}
-
-// pageScript is the script command
-//
-//	page FILE EXAMPLE
-//
-// It runs the command of an example of docs/operations/FILE, marked by a
-// comment, with the server's address in place of the usual one, checks that
-// what it prints has the lines of the page, up to what differs each time, and
-// leaves it in page.out.
-func pageScript(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 2 || neg {
-		ts.Fatalf("usage: page FILE EXAMPLE")
-	}
-	text, err := os.ReadFile(filepath.Join(ts.Getenv("SOURCE"), "docs/operations", args[0]))
-	ts.Check(err)
-	_, section, ok := strings.Cut(string(text), "<!-- example: "+args[1]+" -->\n\n")
-	if !ok {
-		ts.Fatalf("%s has no example %s", args[0], args[1])
-	}
-	var blocks []string
-	for block := range strings.SplitSeq(section, "\n\n") {
-		if !strings.HasPrefix(block, "    ") {
-			break
-		}
-		blocks = append(blocks, strings.ReplaceAll(strings.TrimPrefix(block, "    "), "\n    ", "\n"))
-	}
-	if len(blocks) != 2 {
-		ts.Fatalf("the example %s of %s is no command with its output", args[1], args[0])
-	}
-	cmd := exec.Command("sh", "-c", strings.ReplaceAll(blocks[0], "ldap://127.0.0.1:1389", ts.Getenv("LDAP")))
-	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"))
-	out, err := cmd.CombinedOutput()
-	ts.Check(os.WriteFile(ts.MkAbs("page.out"), out, 0o600))
-	if err != nil {
-		ts.Fatalf("%s\n%v\n%s", blocks[0], err, out)
-	}
-	for line := range strings.SplitSeq(strings.TrimSpace(blocks[1]), "\n") {
-		// What is random is the last word.
-		if i := strings.LastIndexByte(line, ' '); strings.HasPrefix(line, "New password: ") || strings.HasPrefix(line, "control: ") {
-			line = line[:i+1]
-		}
-		if !strings.Contains(string(out), line) {
-			ts.Fatalf("%s\nprints\n%s\nwithout %q", blocks[0], out, line)
 		}
 	}
 }

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ldapsuggest/ldapsuggest/testenv"
+)
+
+// TestPages runs the examples of the documentation, by the scripts
+// testdata/pages/*.txtar, in front of a slapd that has the entries which the
+// pages speak of.
+func TestPages(t *testing.T) {
+	runScripts(t, "testdata/pages", testenv.StartSlapd(t, testenv.SlapdOptions{Databases: []testenv.SlapdDatabase{{Users: 2, LDIF: `dn: uid=jo,ou=people,dc=example,dc=com
+objectClass: inetOrgPerson
+uid: jo
+cn: Jo Doe
+sn: Doe
+pwdPolicySubentry: cn=strict,ou=policies,dc=example,dc=com
+`}}}))
+}
+
+// TestPageSnippets reads the configuration that README.md shows.
+func TestPageSnippets(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, snippet, ok := strings.Cut(string(text), "    # ldapsuggest.yaml\n")
+	snippet, _, _ = strings.Cut(snippet, "\n\n")
+	if !ok {
+		t.Fatal("README.md shows no configuration")
+	}
+	dir := writeFiles(t, map[string]string{"ldapsuggest.yaml": strings.TrimPrefix(strings.ReplaceAll("\n"+snippet, "\n    ", "\n"), "\n") + "\n", "reader.secret": "pw\n"})
+	c := loadConfig(t, nil, "--config", filepath.Join(dir, "ldapsuggest.yaml"))
+	if len(c.Directory.URLs) != 1 || c.Directory.BindDN == "" || string(c.bindPassword) != "pw" {
+		t.Errorf("%+v", c.Directory)
+	}
+}
+
+// TestEveryExample wants each command that the documentation shows to be run
+// by a script, or by the test that is named here.
+func TestEveryExample(t *testing.T) {
+	elsewhere := map[string]string{ // page: what runs its commands
+		"README.md":                        "testdata/script/readme.txtar",
+		"docs/benchmarks.md":               "../../Makefile",
+		"docs/embedded-directory.md":       "testdata/script/embedded.txtar", // --ldif
+		"docs/dialects/openldap.md":        "../../policy/dialect/openldap/docs_test.go",
+		"docs/dialects/activedirectory.md": "../../policy/dialect/activedirectory/conformance_test.go",
+		"docs/rest/adaxes.md":              "../../restbridge/examples_test.go",
+	}
+	scripts, err := filepath.Glob("testdata/*/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := make(map[string]bool)
+	for _, s := range scripts {
+		text, err := os.ReadFile(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^(?:! )?page (\S+) (\S+)$`).FindAllStringSubmatch(string(text), -1) {
+			run["docs/"+m[1]+" "+m[2]] = true
+		}
+	}
+	var pages []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md"} {
+		found, err := filepath.Glob("../../" + pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, found...)
+	}
+	command := regexp.MustCompile(`^(\$ |ldap\w+ -|ldapsuggest \w+ -|curl |make |samba-tool |dsacls )`)
+	marker := regexp.MustCompile(`<!-- example: (\S+) -->\n\n$`)
+	commands := 0
+	for _, page := range pages {
+		name := strings.TrimPrefix(filepath.ToSlash(page), "../../")
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile("(?m)(?:\\A|\n\n|```sh\n)((?:    )?)(\\S.*)$").FindAllStringSubmatchIndex(string(text), -1) {
+			line := string(text[m[4]:m[5]])
+			if !command.MatchString(line) {
+				continue
+			}
+			commands++
+			if e := marker.FindSubmatch(text[:m[2]]); e != nil {
+				if !run[name+" "+string(e[1])] {
+					t.Errorf("no script runs the example %s of %s", e[1], name)
+				}
+			} else if elsewhere[name] == "" {
+				t.Errorf("%s: nothing runs %q", name, line)
+			} else if _, err := os.Stat(elsewhere[name]); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if commands < 20 {
+		t.Errorf("only %d commands found", commands)
+	}
+}
+
+// pageScript is the script command
+//
+//	[!] page FILE EXAMPLE
+//
+// It runs an example of docs/FILE, marked by a comment, with the server's
+// addresses in place of the usual ones, checks that it prints what the page
+// says, up to what differs each time, and leaves that in page.out. The
+// example is a session, with "$ " before each command, or a command and,
+// behind an empty line, lines among what it prints. With "!", the command
+// must fail.
+func pageScript(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: page FILE EXAMPLE")
+	}
+	text, err := os.ReadFile(filepath.Join(ts.Getenv("SOURCE"), "docs", args[0]))
+	ts.Check(err)
+	_, section, ok := strings.Cut(string(text), "<!-- example: "+args[1]+" -->\n\n")
+	if !ok {
+		ts.Fatalf("%s has no example %s", args[0], args[1])
+	}
+	var blocks []string
+	for b := range strings.SplitSeq(section, "\n\n") {
+		if !strings.HasPrefix(b, "    ") {
+			break
+		}
+		blocks = append(blocks, strings.ReplaceAll(strings.TrimPrefix(b, "    "), "\n    ", "\n"))
+	}
+	if len(blocks) == 0 {
+		ts.Fatalf("the example %s of %s is empty", args[1], args[0])
+	}
+	command, want := blocks[0], strings.Join(blocks[1:], "\n")
+	session := strings.HasPrefix(command, "$ ")
+	if session {
+		lines := strings.Split(strings.Join(blocks, "\n"), "\n")
+		end := 1
+		for strings.HasSuffix(lines[end-1], `\`) {
+			end++
+		}
+		command, want = strings.Join(lines[:end], "\n")[2:], strings.Join(lines[end:], "\n")
+	}
+	command = strings.NewReplacer("ldap://127.0.0.1:1389", ts.Getenv("LDAP"), "http://127.0.0.1:8080", ts.Getenv("REST"), "curl ", "curl -sS ").Replace(command)
+	cmd := exec.Command("sh", "-c", command)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"), "candidate="+ts.Getenv("candidate"))
+	output, err := cmd.CombinedOutput()
+	ts.Check(os.WriteFile(ts.MkAbs("page.out"), output, 0o600))
+	if (err != nil) != neg {
+		ts.Fatalf("%s\n%v\n%s", command, err, output)
+	}
+	got := string(output)
+	if session && want != "" && settled(got) != settled(want) {
+		ts.Fatalf("%s\nprints\n%s\nnot\n%s", command, settled(got), settled(want))
+	}
+	for line := range strings.SplitSeq(settled(want), "\n") {
+		if !strings.Contains(settled(got), line) {
+			ts.Fatalf("%s\nprints\n%s\nwithout %q", command, got, line)
+		}
+	}
+}
+
+// settled replaces what differs each time, and lays JSON out in one way.
+func settled(s string) string {
+	for _, r := range []struct{ pattern, with string }{
+		{`(?m)^ +`, ""},
+		{`\n+`, "\n"},
+		{`([{\[,])\n`, "$1"},
+		{`"(suggestedPassword|password|data)":"[^"]*"`, `"$1":""`},
+		{`"words":\[[^\]]*\]`, `"words":[]`},
+		{`(New password: |control: \S+ \w+ |data:: |value:: ).*`, "$1"},
+		{`token [a-z0-9]{10} `, "token ID "},
+		{`until \S+;`, "until;"},
+		{`lst_\S+`, "lst_"},
+	} {
+		s = regexp.MustCompile(r.pattern).ReplaceAllString(s, r.with)
+	}
+	return strings.TrimSpace(s)
+}
