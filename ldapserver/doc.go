@@ -34,10 +34,12 @@
 // our operations, though not to the directory. Requests behind a bind wait
 // until this is settled.
 //
-// SASL EXTERNAL is always refused: on the connection to the directory it
-// would stand for the server itself, whoever the client is. Mechanisms that
-// may install a security layer are refused unless Config.PassSecurityLayers
-// is set.
+// SASL EXTERNAL is never relayed: on the connection to the directory it would
+// stand for the server itself, whoever the client is. Config.External may tell
+// whom the client's certificate or process stands for, and the directory is
+// then asked for that identity; otherwise the mechanism is refused. Mechanisms
+// that may install a security layer are refused unless
+// Config.PassSecurityLayers is set.
 //
 // # Dependencies
 //

@@ -8,7 +8,7 @@
 // not understand, may not read or cannot parse is an error that says which:
 // policies fail closed.
 //
-//	svc := policy.NewService(opendj.New(opendj.Config{}), dir, policy.Config{})
+//	svc := policy.NewService(opendj.New(opendj.Config{}), dir, policy.ServiceConfig{})
 //	eff, err := svc.Resolve(ctx, policy.Selection{Target: "uid=jo,ou=people,dc=example,dc=com"})
 //	...
 //	suggestions, err := eff.Suggest(ctx, policy.SuggestOptions{Count: 3, Attempts: 5})
