@@ -14,7 +14,8 @@ import (
 
 // A UserConn is a connection bound as one user. It is an extop.Caller but
 // for Protected, which only the door that the user came through can tell. It
-// is for one request at a time: a request whose context ends closes it.
+// is for one request at a time: a request whose context ends closes it, and so
+// does one that finds the connection broken.
 type UserConn struct {
 	conn *ldap.Conn
 	dn   string
@@ -50,6 +51,10 @@ func (c *Client) Bind(ctx context.Context, dn string, password []byte) (*UserCon
 
 // Close ends the connection.
 func (u *UserConn) Close() error { return u.conn.Close() }
+
+// Closed reports whether the connection is of no more use: closed, or ended by
+// the directory.
+func (u *UserConn) Closed() bool { return u.conn.IsClosing() }
 
 // AuthzID is "dn:" and the name that the connection is bound as.
 func (u *UserConn) AuthzID() string { return "dn:" + u.dn }
@@ -103,6 +108,9 @@ func (u *UserConn) do(ctx context.Context, f func() error) error {
 		return ctx.Err()
 	}
 	if err != nil {
+		if broken(err) {
+			u.conn.Close()
+		}
 		return fault(err)
 	}
 	return nil

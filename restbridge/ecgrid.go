@@ -185,6 +185,7 @@ func (e *ecgrid) change(ctx context.Context, body []byte, authenticate func() (e
 	if err := e.ChangePassword(ctx, dn, current, wanted); err != nil {
 		return nil, e.refusal(ctx, caller, dn, wanted, err)
 	}
+	e.credentials.forget(dn)
 	return []byte(`{"success":true,"data":null,"errorCode":"","message":"Password updated successfully."}` + "\n"), nil
 }
 

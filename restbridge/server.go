@@ -41,6 +41,13 @@ type Config struct {
 	// Authenticate tells who asks. Required.
 	Authenticate Authenticator
 
+	// CredentialCache is how long a name and a password that Authenticate has
+	// said yes to are believed without asking it again. Sessions of its that
+	// have a method Closed, which reports whether their connection is of no
+	// more use, are kept as long, for the same caller. 0 means that it is asked each
+	// time. Shutdown closes what is kept.
+	CredentialCache time.Duration
+
 	// Tokens judges API tokens, Bearer the other tokens that come as
 	// "Authorization: Bearer". Nil means that none are accepted.
 	Tokens, Bearer TokenAuthenticator
@@ -115,6 +122,8 @@ type Server struct {
 
 	callers, failures *limiter
 
+	credentials *credentialCache // nil if there is none
+
 	adaxes        *adaxes // nil if it is not served
 	adaxesHandler http.Handler
 }
@@ -135,6 +144,10 @@ func New(cfg Config) (*Server, error) {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
+	}
+	if cfg.CredentialCache > 0 {
+		s.credentials = newCredentialCache(cfg.Authenticate, cfg.CredentialCache)
+		s.cfg.Authenticate = s.credentials
 	}
 	s.callers = newLimiter(cfg.Rate)
 	if s.callers != nil {
@@ -191,6 +204,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if err != nil {
 		s.http.Close()
 	}
+	s.credentials.close()
 	return err
 }
 

@@ -25,6 +25,8 @@ type restConfig struct {
 	UserBases  []string `yaml:"userBases"`
 	UserFilter string   `yaml:"userFilter"`
 
+	CredentialCache time.Duration `yaml:"credentialCache"`
+
 	TokensFile string `yaml:"tokensFile"`
 	ActAs      string `yaml:"actAs"`
 	OIDC       struct {
@@ -76,6 +78,7 @@ type restConfig struct {
 // does anything.
 func defaultREST() restConfig {
 	var c restConfig
+	c.CredentialCache = time.Minute
 	c.ActAs = restbridge.ActAuto
 	c.OIDC.ClockSkew = time.Minute
 	c.RateLimit.PerSecond, c.RateLimit.Burst = 20, 200
@@ -99,6 +102,8 @@ func (c *restConfig) check() error {
 		return fmt.Errorf("rest.actAs: %q is none of auto, proxied, service", c.ActAs)
 	}
 	switch {
+	case c.CredentialCache < 0:
+		return errors.New("rest.credentialCache: a time such as 60s is expected, or 0")
 	case c.RateLimit.PerSecond < 0 || c.RateLimit.Burst < 0:
 		return errors.New("rest.rateLimit: a limit is below zero")
 	case c.Nextcloud.Strength < 0 || c.Nextcloud.Strength > 4:
@@ -155,6 +160,7 @@ func newREST(c *config, back *backend, ops operations, tlsConfig *tls.Config, lo
 		Explain:          extop.NewEffectivePolicy(extop.EffectivePolicyConfig{Policies: back.counted(), Audit: back.audit(log)}),
 		Requirements:     ops.quality,
 		Authenticate:     users,
+		CredentialCache:  c.REST.CredentialCache,
 		Tokens:           restbridge.Tokens{Store: token.Open(c.tokensFile()), Delegate: delegate},
 		WithoutDirectory: !c.REST.Directory.Enabled,
 		Rate:             restbridge.RateLimit{PerSecond: c.REST.RateLimit.PerSecond, Burst: c.REST.RateLimit.Burst},
