@@ -26,3 +26,21 @@ func ExamplePasswordQualityRequest_Encode() {
 	fmt.Println(hex.EncodeToString(r.Encode()))
 	// Output: 302484227569643d6a6f2c6f753d70656f706c652c64633d6578616d706c652c64633d636f6d
 }
+
+func ExampleDecodeGeneratePasswordResult() {
+	value, err := hex.DecodeString("301c0406636e3d7661723012301004064a342d70306b0101ffa003040121")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	res, err := extop.DecodeGeneratePasswordResult(value)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer res.Wipe()
+	for _, p := range res.Passwords {
+		fmt.Printf("under %s: validated %t, refused for %q\n", res.PolicyDN, p.Validated, p.Errors)
+	}
+	// Output: under cn=var: validated true, refused for ["!"]
+}
