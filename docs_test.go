@@ -212,3 +212,32 @@ func TestPageForEach(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentedRights compares the rights that pages tell to grant with
+// those that the service accounts of the test servers have.
+func TestDocumentedRights(t *testing.T) {
+	tests := []struct {
+		page, source string
+		right        *regexp.Regexp
+		rights       int
+	}{
+		{"docs/dialects/ds389.md", "testenv/ds389_policies.go", regexp.MustCompile(`\(targetattr=.* allow \([a-z,]*\) `), 2},
+		{"docs/dialects/activedirectory.md", "testenv/samba/populate.py", regexp.MustCompile(`\(A;CI;[A-Z]+;;;`), 1},
+	}
+	pages := documents(t)
+	for _, tt := range tests {
+		source, err := os.ReadFile(tt.source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rights := tt.right.FindAllString(pages[tt.page], -1)
+		if len(rights) != tt.rights {
+			t.Errorf("%s: %d rights, want %d", tt.page, len(rights), tt.rights)
+		}
+		for _, r := range rights {
+			if !strings.Contains(string(source), r) {
+				t.Errorf("%s: %s does not grant %s", tt.page, tt.source, r)
+			}
+		}
+	}
+}
