@@ -1,7 +1,6 @@
 package generate
 
 import (
-	"maps"
 	"math/big"
 	"slices"
 )
@@ -32,8 +31,10 @@ type automaton struct {
 
 	states []automatonState
 	edges  []automatonEdge
-	byName map[string]int32
-	values [][]xfloat // of each state and number of characters to come
+	byName map[string]int32 // while exploring
+	key    []byte           // of the last vector looked up
+	spare  profile          // where further vectors go
+	values [][]xfloat       // of each state and number of characters to come
 }
 
 // A cell is the characters of one atom whose classes are of one kind. Each
@@ -87,6 +88,7 @@ func newAutomaton(p *problem, maxLength, maxSteps int, detail bool) *automaton {
 	if !a.explore(min(maxSteps/maxLength, maxSteps>>4)) {
 		return nil
 	}
+	a.byName, a.key, a.spare = nil, nil, nil
 	a.evaluate()
 	return a
 }
@@ -210,12 +212,16 @@ func (a *automaton) explore(maxEdges int) bool {
 }
 
 func (a *automaton) intern(v profile, depth int32) int32 {
-	key := pack(v)
-	i, ok := a.byName[key]
+	a.key = appendPacked(a.key[:0], v)
+	i, ok := a.byName[string(a.key)]
 	if !ok {
 		i = int32(len(a.states))
-		a.byName[key] = i
-		v = slices.Clone(v)
+		a.byName[string(a.key)] = i
+		if len(a.spare) < len(v) {
+			a.spare = make(profile, 64*len(v))
+		}
+		copy(a.spare, v)
+		v, a.spare = a.spare[:len(v):len(v)], a.spare[len(v):]
 		a.states = append(a.states, automatonState{depth: depth, accepts: a.accepts(v), vector: v})
 	}
 	return i
@@ -374,19 +380,25 @@ func (a *automaton) accepts(v profile) bool {
 // evaluate counts, for each state, the ways to end a string.
 func (a *automaton) evaluate() {
 	a.values = make([][]xfloat, len(a.states))
+	total := 0
+	for i := range a.states {
+		total += a.maxLength - int(a.states[i].depth) + 1
+	}
+	store := make([]xfloat, total)
 	for i := range a.states {
 		s := &a.states[i]
-		a.values[i] = make([]xfloat, a.maxLength-int(s.depth)+1)
+		n := a.maxLength - int(s.depth) + 1
+		a.values[i], store = store[:n:n], store[n:]
 		if s.accepts {
 			a.values[i][0] = xOf(1)
 		}
 	}
 	for rest := 1; rest <= a.maxLength; rest++ {
 		for i := range a.states {
-			s := &a.states[i]
-			if rest < len(a.values[i]) {
-				a.values[i][rest] = a.sum(s, rest, false)
+			if rest >= len(a.values[i]) {
+				break // those after it are as deep or deeper
 			}
+			a.values[i][rest] = a.sum(&a.states[i], rest, false)
 		}
 	}
 }
@@ -402,6 +414,9 @@ func (a *automaton) sum(s *automatonState, rest int, first bool) (sum xfloat) {
 
 // allows reports whether an edge may be taken with rest characters to go.
 func (a *automaton) allows(e automatonEdge, rest int, first bool) bool {
+	if !first && rest > 1 {
+		return true
+	}
 	atom := &a.p.atoms[a.cells[e.label>>howBits].atom]
 	return !(first && atom.noFirst) && !(rest == 1 && atom.noLast)
 }
@@ -431,20 +446,30 @@ func (a *automaton) walker(length int) *walker {
 	}
 	// Which states strings are in after each number of characters.
 	at := make([][]int32, length)
-	here := map[int32]bool{0: true}
+	here := []int32{0}
+	reached := make([]int, len(a.states)) // after how many characters last
+	nodes, edges := 0, 0
 	for i := range at {
-		at[i] = slices.Sorted(maps.Keys(here))
-		next := make(map[int32]bool)
-		for _, state := range at[i] {
+		at[i] = here
+		nodes += len(here)
+		var next []int32
+		for _, state := range here {
 			s := &a.states[state]
 			for _, e := range a.edges[s.first : s.first+s.n] {
 				if rest := length - i; a.allows(e, rest, i == 0) && !a.values[e.to][rest-1].isZero() {
-					next[e.to] = true
+					edges++
+					if reached[e.to] != i+1 {
+						reached[e.to] = i + 1
+						next = append(next, e.to)
+					}
 				}
 			}
 		}
+		slices.Sort(next)
 		here = next
 	}
+	w.reserve(nodes, edges)
+	w.state = make([]int32, 0, nodes)
 	node := make([]int32, len(a.states))
 	for i := range node {
 		node[i] = -1

@@ -355,11 +355,14 @@ func (c *counting) lengths() lengthSet {
 }
 
 func pack(v profile) string {
-	b := make([]byte, 2*len(v))
-	for i, x := range v {
-		b[2*i], b[2*i+1] = byte(x), byte(x>>8)
+	return string(appendPacked(make([]byte, 0, 2*len(v)), v))
+}
+
+func appendPacked(b []byte, v profile) []byte {
+	for _, x := range v {
+		b = append(b, byte(x), byte(x>>8))
 	}
-	return string(b)
+	return b
 }
 
 func unpack(v profile, key string) {

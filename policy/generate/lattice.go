@@ -59,6 +59,12 @@ func (l *lattice) seal(total xfloat, slack float64) {
 	}
 }
 
+// reserve makes room for a number of nodes and edges.
+func (l *lattice) reserve(nodes, edges int) {
+	l.nodes = make([]latticeNode, 0, nodes)
+	l.high, l.to, l.label = make([]uint64, 0, edges), make([]int32, 0, edges), make([]uint32, 0, edges)
+}
+
 // addNode appends a node with an edge for each share, in proportion to it.
 // Shares are at least 0, those of 0 get no edge.
 func (l *lattice) addNode(shares []xfloat, sum xfloat, to []int32, label []uint32) int32 {
