@@ -3,6 +3,7 @@ package ldapserver
 import (
 	"bytes"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/message"
 	"github.com/ldapsuggest/ldapsuggest/testenv"
+	"github.com/ldapsuggest/ldapsuggest/testenv/transparency"
 )
 
 // rootEntry is the root DSE as a search through c returns it.
@@ -180,6 +182,20 @@ func FuzzRewrite(f *testing.F) {
 	f.Add(entry("", "supportedExtension: 1.2 1.3", "cn: x", "supportedSASLMechanisms: GSSAPI PLAIN"), false)
 	f.Add(entry("", "supportedControl"), true)
 	f.Add(entry("cn=x", "supportedControl: 2.1"), true)
+	all, err := transparency.LoadTranscripts(os.DirFS("../testenv/transparency/testdata/transcripts"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, tr := range all {
+		for i, flow := range tr.Flows {
+			r := message.NewReader(bytes.NewReader(flow.Octets), message.Limits{})
+			for m, err := r.Next(); err == nil; m, err = r.Next() {
+				if m.Op == message.SearchResultEntry {
+					f.Add(bytes.Clone(m.Raw), i%2 == 0)
+				}
+			}
+		}
+	}
 	root := newRootDSE([]string{"1.1"}, []string{"2.1"}, true, false)
 	f.Fuzz(func(t *testing.T, raw []byte, typesOnly bool) {
 		m, err := message.Scan(raw, message.Limits{})

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -14,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/testenv/transparency"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -458,6 +460,16 @@ func FuzzScan(f *testing.F) {
 	f.Add(AppendExtendedResponse(nil, 7, ExtendedResult{Code: 1, Text: "x", Name: "1.2", Value: []byte("v")}))
 	f.Add(AppendSearchEntry(nil, 7, "cn=a", []Attribute{{"cn", [][]byte{[]byte("a")}}}))
 	f.Add(AppendMessage(nil, 3, BindRequest, unhex(f, "020103 0400 a307 0405 504c41494e"), nil))
+	for _, flow := range recorded(f) {
+		r := NewReader(bytes.NewReader(flow), Limits{})
+		for {
+			m, err := r.Next()
+			if err != nil {
+				break // the end, or what is TLS from here on
+			}
+			f.Add(bytes.Clone(m.Raw))
+		}
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		m, err := Scan(raw, Limits{MaxSize: 1 << 16})
 		if err != nil {
@@ -499,8 +511,27 @@ func FuzzScan(f *testing.F) {
 	})
 }
 
+// recorded returns what real clients and directories said.
+func recorded(f *testing.F) [][]byte {
+	f.Helper()
+	all, err := transparency.LoadTranscripts(os.DirFS("../../testenv/transparency/testdata/transcripts"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	var flows [][]byte
+	for _, tr := range all {
+		for _, flow := range tr.Flows {
+			flows = append(flows, flow.Octets)
+		}
+	}
+	return flows
+}
+
 func FuzzReader(f *testing.F) {
 	f.Add(AppendExtendedRequest(nil, 1, "1.2", nil, nil), 3)
+	for i, flow := range recorded(f) {
+		f.Add(flow, i)
+	}
 	f.Fuzz(func(t *testing.T, stream []byte, chunk int) {
 		r := NewReader(&chunked{stream, max(1, chunk&0xff)}, Limits{MaxSize: 1 << 12})
 		var got []byte

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"strings"
 	"sync"
@@ -40,6 +41,30 @@ func (tr Transcript) String() string {
 		fmt.Fprintf(&out, ">>> Flow %d (%s)\n%s", i+1, direction, hex.Dump(f.Octets))
 	}
 	return out.String()
+}
+
+// LoadTranscripts reads the files *.txt of a directory. None is an error.
+func LoadTranscripts(files fs.FS) ([]Transcript, error) {
+	names, err := fs.Glob(files, "*.txt")
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, errors.New("transparency: there are no transcripts")
+	}
+	var all []Transcript
+	for _, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		tr, err := ParseTranscript(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, tr)
+	}
+	return all, nil
 }
 
 // ParseTranscript reads what String has formatted. One without flows from
