@@ -43,10 +43,26 @@ type Delegate struct {
 	// Act is one of ActAuto, ActProxied, ActService. Empty means ActAuto.
 	Act string
 
+	// Remember is how long an entry that is there, and whose account is in
+	// order, is taken to be so without asking again. 0 means that it is
+	// asked each time.
+	Remember time.Duration
+
 	mu      sync.Mutex
 	proxied bool      // whether the directory lists proxied authorization
 	until   time.Time // when to ask again
+	good    map[string]goodEntry
 }
+
+// A goodEntry was found to be in order.
+type goodEntry struct {
+	dn    string // as the directory spells it
+	until time.Time
+}
+
+// maxRemembered bounds the entries of a Delegate. When there are more, all are
+// asked again.
+const maxRemembered = 1024
 
 // rootTTL is how long the root DSE is believed.
 const rootTTL = time.Minute
@@ -56,24 +72,51 @@ const rootTTL = time.Minute
 // Errors: invalidCredentials(49) if the entry is not there; an error with
 // authorizationDenied(123) if the directory has disabled the account.
 func (d *Delegate) Session(ctx context.Context, entry string) (Session, error) {
-	if name, err := dn.Parse(entry); err != nil || name.IsRoot() {
-		return nil, errToken(fmt.Errorf("%q is no DN of an entry", entry))
-	}
-	e, err := policy.Read(ctx, d.Directory, policy.Query{Base: entry, Attributes: accountAttributes})
-	if result.Is(err, result.NoSuchObject) || result.Is(err, result.InsufficientAccessRights) {
-		return nil, errToken(err)
-	}
+	name, err := d.entry(ctx, entry)
 	if err != nil {
-		return nil, err
-	}
-	if err := accountState(e, time.Now()); err != nil {
 		return nil, err
 	}
 	proxied, err := d.proxies(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &delegated{d.Directory, "dn:" + e.DN, proxied}, nil
+	return &delegated{d.Directory, "dn:" + name, proxied}, nil
+}
+
+// entry returns the DN of an entry, as the directory spells it, if its account
+// is in order.
+func (d *Delegate) entry(ctx context.Context, entry string) (string, error) {
+	asked := time.Now()
+	if d.Remember > 0 {
+		d.mu.Lock()
+		known, ok := d.good[entry]
+		d.mu.Unlock()
+		if ok && asked.Before(known.until) {
+			return known.dn, nil
+		}
+	}
+	if name, err := dn.Parse(entry); err != nil || name.IsRoot() {
+		return "", errToken(fmt.Errorf("%q is no DN of an entry", entry))
+	}
+	e, err := policy.Read(ctx, d.Directory, policy.Query{Base: entry, Attributes: accountAttributes})
+	if result.Is(err, result.NoSuchObject) || result.Is(err, result.InsufficientAccessRights) {
+		return "", errToken(err)
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := accountState(e, time.Now()); err != nil {
+		return "", err
+	}
+	if d.Remember > 0 {
+		d.mu.Lock()
+		if d.good == nil || len(d.good) >= maxRemembered {
+			d.good = make(map[string]goodEntry)
+		}
+		d.good[entry] = goodEntry{e.DN, asked.Add(d.Remember)}
+		d.mu.Unlock()
+	}
+	return e.DN, nil
 }
 
 // proxies reports whether to act by proxied authorization.

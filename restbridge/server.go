@@ -232,8 +232,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if s.cfg.Observe != nil {
 			s.cfg.Observe(r.Pattern, rec.status, time.Since(began))
 		}
-		s.cfg.Log.Info("rest", "method", r.Method, "path", clip(r.URL.Path), "status", rec.status,
-			"result", rec.result.String(), "caller", rec.caller, "remote", r.RemoteAddr, "duration", time.Since(began))
+		if s.cfg.Log.Enabled(r.Context(), slog.LevelInfo) {
+			s.cfg.Log.Info("rest", "method", r.Method, "path", clip(r.URL.Path), "status", rec.status,
+				"result", rec.result.String(), "caller", rec.caller, "remote", r.RemoteAddr, "duration", time.Since(began))
+		}
 		if rec.aborted {
 			panic(http.ErrAbortHandler)
 		}

@@ -153,7 +153,7 @@ func newREST(c *config, back *backend, ops operations, tlsConfig *tls.Config, lo
 	if err != nil {
 		return nil, err
 	}
-	delegate := &restbridge.Delegate{Directory: back.reads, Act: c.REST.ActAs}
+	delegate := &restbridge.Delegate{Directory: back.reads, Act: c.REST.ActAs, Remember: c.REST.CredentialCache}
 	cfg := restbridge.Config{
 		Generate:         ops.generate,
 		Validate:         extop.NewValidatePassword(extop.ValidatePasswordConfig{Policies: back.counted(), Audit: back.audit(log)}),
