@@ -84,3 +84,54 @@ func TestDocumentedRights(t *testing.T) {
 		}
 	}
 }
+
+// The overlay that the page tells to add makes slapd tell of changes, and its
+// access rule lets the history be read.
+func TestDocumentedChanges(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../docs/dialects/openldap.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay := regexp.MustCompile("(?s)```\n(dn: olcOverlay=.*?)```").FindSubmatch(page)
+	rule := regexp.MustCompile(`(?m)^    (to attrs=userPassword,pwdHistory by .*)$`).FindSubmatch(page)
+	if overlay == nil || rule == nil {
+		t.Fatal("the page shows no overlay or no access rule")
+	}
+	// The account that the rule is for may not otherwise read passwords.
+	s := testenv.StartSlapd(t, testenv.SlapdOptions{Databases: []testenv.SlapdDatabase{{
+		Users: 1, NoSyncprov: true,
+		Access: []string{strings.Replace(string(rule[1]), "cn=svc-history,", "cn=svc-reader,", 1)},
+	}}})
+	search := func(base, attribute string, a testenv.Account) []string {
+		t.Helper()
+		res, err := s.Dial(t, a).Search(ldap.NewSearchRequest(base, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false, "(objectClass=*)", []string{attribute}, nil))
+		if err != nil || len(res.Entries) != 1 {
+			t.Fatalf("%s: %v", base, err)
+		}
+		return res.Entries[0].GetAttributeValues(attribute)
+	}
+	const syncRequest = "1.3.6.1.4.1.4203.1.9.1.1"
+	synchronize := func() error {
+		refreshOnly := ldap.NewControlString(syncRequest, true, "\x30\x03\x0a\x01\x01") // RFC 4533, 2.2
+		_, err := s.Dial(t, s.Reader).Search(ldap.NewSearchRequest(s.Suffix, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false, "(objectClass=*)", []string{"1.1"}, []ldap.Control{refreshOnly}))
+		return err
+	}
+	if err := synchronize(); !ldap.IsErrorWithCode(err, ldap.LDAPResultUnavailableCriticalExtension) {
+		t.Fatalf("content synchronization without the overlay: %v", err)
+	}
+	cmd := exec.Command("ldapmodify", "-x", "-H", s.URL, "-D", s.ConfigAdmin.DN, "-w", s.ConfigAdmin.Password)
+	cmd.Stdin = strings.NewReader(string(overlay[1]))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := synchronize(); err != nil {
+		t.Errorf("content synchronization: %v", err)
+	}
+	if len(search(s.UserDN(0), "userPassword", s.Reader)) == 0 {
+		t.Error("the account may not read the password")
+	}
+	if len(search(s.UserDN(0), "userPassword", s.Helpdesk)) != 0 {
+		t.Error("another account may read the password")
+	}
+}
