@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -42,6 +43,66 @@ func TestPageSnippets(t *testing.T) {
 	if len(c.Directory.URLs) != 1 || c.Directory.BindDN == "" || string(c.bindPassword) != "pw" {
 		t.Errorf("%+v", c.Directory)
 	}
+}
+
+// TestPageKeys wants each key of the configuration that a page names to be
+// one.
+func TestPageKeys(t *testing.T) {
+	keys := make(map[string]bool)
+	sections := make(map[string]bool)
+	var walk func(prefix string, s reflect.Type)
+	walk = func(prefix string, s reflect.Type) {
+		for f := range s.Fields() {
+			if key := f.Tag.Get("yaml"); key != "" {
+				keys[prefix+key] = true
+				if f.Type.Kind() == reflect.Struct {
+					sections[prefix+key] = true
+					walk(prefix+key+".", f.Type)
+				}
+			}
+		}
+	}
+	walk("", reflect.TypeFor[config]())
+	named := regexp.MustCompile("`(([a-zA-Z]+)\\.[a-zA-Z.]+)[`:]")
+	files := map[string]bool{"tls.crt": true, "tls.key": true, "directory.db": true}
+	found := 0
+	for name, text := range readPages(t) {
+		if !strings.HasPrefix(name, "docs/") && name != "README.md" {
+			continue // ARCHITECTURE.md speaks of packages
+		}
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			if !sections[m[2]] || files[m[1]] {
+				continue
+			}
+			found++
+			if !keys[m[1]] {
+				t.Errorf("%s names %s, which is no key", name, m[1])
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d keys found", found)
+	}
+}
+
+// readPages returns the text of each page by its path in the tree.
+func readPages(t *testing.T) map[string]string {
+	t.Helper()
+	pages := make(map[string]string)
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md"} {
+		found, err := filepath.Glob("../../" + pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, page := range found {
+			text, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pages[strings.TrimPrefix(filepath.ToSlash(page), "../../")] = string(text)
+		}
+	}
+	return pages
 }
 
 // TestPageExternal gives slapd the configuration that docs/running.md has for
@@ -128,31 +189,18 @@ func TestEveryExample(t *testing.T) {
 			run["docs/"+m[1]+" "+m[2]] = true
 		}
 	}
-	var pages []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md"} {
-		found, err := filepath.Glob("../../" + pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pages = append(pages, found...)
-	}
 	command := regexp.MustCompile(`^(\$ |ldap\w+ -|ldapsuggest \w+ -|curl |make |samba-tool |dsacls )`)
 	marker := regexp.MustCompile(`<!-- example: (\S+) -->\n\n$`)
 	commands := 0
-	for _, page := range pages {
-		name := strings.TrimPrefix(filepath.ToSlash(page), "../../")
-		text, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range regexp.MustCompile("(?m)(?:\\A|\n\n|```sh\n)((?:    )?)(\\S.*)$").FindAllStringSubmatchIndex(string(text), -1) {
-			line := string(text[m[4]:m[5]])
+	for name, text := range readPages(t) {
+		for _, m := range regexp.MustCompile("(?m)(?:\\A|\n\n|```sh\n)((?:    )?)(\\S.*)$").FindAllStringSubmatchIndex(text, -1) {
+			line := text[m[4]:m[5]]
 			if !command.MatchString(line) {
 				continue
 			}
 			commands++
-			if e := marker.FindSubmatch(text[:m[2]]); e != nil {
-				if !run[name+" "+string(e[1])] {
+			if e := marker.FindStringSubmatch(text[:m[2]]); e != nil {
+				if !run[name+" "+e[1]] {
 					t.Errorf("no script runs the example %s of %s", e[1], name)
 				}
 			} else if elsewhere[name] == "" {
