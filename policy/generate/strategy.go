@@ -209,6 +209,7 @@ type candidate struct {
 // Bounds on the cost of a draw, in characters drawn independently, some 5 ns
 // each.
 const (
+	fineDraw  = 8 // of each character; an automaton's costs 10
 	goodDraw  = 1 << 14
 	worstDraw = 1 << 20
 )
@@ -244,7 +245,11 @@ func (c *compiler) search(length int, k *composition) (*plan, error) {
 		all = append(all, &candidate{pl: pl, src: k, check: check, price: 3})
 	}
 	best := tryOut(p, length, all, 2*goodDraw)
-	if best == nil || best.each() > float64(64*length) {
+	if best == nil || best.each() > float64(fineDraw*length) {
+		most := 2.0 * goodDraw
+		if best == nil || best.each() > goodDraw/4 {
+			most = 8 * goodDraw
+		}
 		a := c.plain.upTo(p, length, smallLattice, false)
 		if a != nil {
 			if a.total(length).isZero() {
@@ -255,7 +260,7 @@ func (c *compiler) search(length int, k *composition) (*plan, error) {
 		if a := c.uncounted(length); a != nil {
 			all = append(all, a)
 		}
-		best = tryOut(p, length, all, 8*goodDraw)
+		best = tryOut(p, length, all, most)
 	}
 	if best == nil || best.each() > goodDraw {
 		if l, ok := list(p, length); ok {
