@@ -41,6 +41,13 @@ func (j *judge) Name() string             { return "Samba" }
 func (j *judge) Service() *policy.Service { return j.service }
 func (j *judge) Slots() int               { return testenv.SambaSlots }
 
+// randomSettings returns a policy's minimum length and its demand for
+// complexity, made from rng.
+func randomSettings(rng *rand.Rand) (length int, complexity string) {
+	lengths := []int{0, 1, 4, 7, 8, 14, 15, 24, 60, 128, 255}
+	return lengths[rng.IntN(len(lengths))], strings.ToUpper(strconv.FormatBool(rng.IntN(3) > 0))
+}
+
 func (j *judge) Install(_ context.Context, slot int, rng *rand.Rand) (string, string, error) {
 	conn, err := ldap.DialURL(j.TLSURL, ldap.DialWithTLSConfig(j.TLSConfig()))
 	if err != nil {
@@ -50,8 +57,7 @@ func (j *judge) Install(_ context.Context, slot int, rng *rand.Rand) (string, st
 	if err := conn.Bind(j.Admin.DN, j.Admin.Password); err != nil {
 		return "", "", err
 	}
-	lengths := []int{0, 1, 4, 7, 8, 14, 15, 24, 60, 128, 255}
-	length, wanted := lengths[rng.IntN(len(lengths))], strings.ToUpper(strconv.FormatBool(rng.IntN(3) > 0))
+	length, wanted := randomSettings(rng)
 	name := fmt.Sprintf("slot%d", slot)
 	req := ldap.NewModifyRequest(j.SettingsDN("PSO-"+name), nil)
 	req.Replace("msDS-MinimumPasswordLength", []string{strconv.Itoa(length)})
@@ -106,11 +112,11 @@ func (j *judge) Exempt(p []byte, s rule.Subject, ours []string, theirs *conforma
 	return ""
 }
 
+var suite = conformance.Options{Policies: 41, Suggestions: 50, Verdicts: 12, Seed: 2012}
+
 func TestConformance(t *testing.T) {
 	s := testenv.StartSamba(t)
-	totals := conformance.Run(t, &judge{s, serviceAs(t, s, s.Reader)}, conformance.Options{
-		Policies: 41, Suggestions: 50, Verdicts: 12, Seed: 2012,
-	}.FromEnv(t))
+	totals := conformance.Run(t, &judge{s, serviceAs(t, s, s.Reader)}, suite.FromEnv(t))
 	if totals.Accepted.Load() == 0 || totals.Refused.Load() == 0 || totals.Unsatisfiable.Load() != 0 {
 		t.Errorf("the run proved nothing, or found a policy unsatisfiable that is not")
 	}
