@@ -21,11 +21,18 @@ type sharedReads struct {
 	epoch    uint64
 	watched  regions
 	kept     map[string]answer
+	made     map[any]made
 	underWay map[string]*sharedRead // of the present epoch
 }
 
 type answer struct {
 	entries []Entry
+	expires time.Time
+}
+
+// made is what Recall keeps.
+type made struct {
+	value   any
 	expires time.Time
 }
 
@@ -44,7 +51,7 @@ const maxSharedReads = 10_000
 
 func newSharedReads(dir Directory, ttl, notifiedTTL time.Duration) *sharedReads {
 	return &sharedReads{Directory: dir, ttl: ttl, notifiedTTL: notifiedTTL,
-		kept: make(map[string]answer), underWay: make(map[string]*sharedRead)}
+		kept: make(map[string]answer), made: make(map[any]made), underWay: make(map[string]*sharedRead)}
 }
 
 // invalidate drops everything and does f in the same instant: who sees what f
@@ -54,6 +61,7 @@ func (s *sharedReads) invalidate(f func()) {
 	defer s.mu.Unlock()
 	s.epoch++
 	clear(s.kept)
+	clear(s.made)
 	clear(s.underWay)
 	f()
 }
@@ -136,10 +144,11 @@ func (s *sharedReads) read(ctx context.Context, q Query, key string, asked time.
 type recorder struct {
 	dir *sharedReads
 
-	mu    sync.Mutex
-	age   age
-	reads int
-	sum   hash.Hash // of the reads; nil if nobody wants it
+	mu     sync.Mutex
+	age    age
+	reads  int
+	unkept bool      // something came from no cache, or failed
+	sum    hash.Hash // of the reads; nil if nobody wants it
 }
 
 // record begins to record, at the present epoch: before anything is read.
@@ -157,14 +166,75 @@ func (r *recorder) Search(ctx context.Context, q Query) ([]Entry, error) {
 		// What follows from a failure holds no longer than an unwatched read.
 		a.expires = time.Now().Add(max(r.dir.ttl, 0))
 	}
-	if r.reads == 0 || a.expires.Before(r.age.expires) {
-		r.age.expires = a.expires
-	}
-	r.reads++
+	r.note(a.expires, err != nil || !q.Shared)
 	if r.sum != nil {
 		r.sum.Write(appendAnswer(appendQuery(nil, q), a.entries, err))
 	}
 	return a.entries, err
+}
+
+// note takes account of something read. The caller holds mu.
+func (r *recorder) note(expires time.Time, unkept bool) {
+	if r.reads == 0 || expires.Before(r.age.expires) {
+		r.age.expires = expires
+	}
+	r.reads++
+	r.unkept = r.unkept || unkept
+}
+
+// recall implements Recall.
+func (r *recorder) recall(key any, f func(Directory) (any, error)) (any, error) {
+	s := r.dir
+	if r.sum != nil || s.ttl <= 0 {
+		return f(r)
+	}
+	s.mu.Lock()
+	m, ok := s.made[key]
+	epoch := s.epoch
+	s.mu.Unlock()
+	if ok && time.Now().Before(m.expires) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.note(m.expires, false)
+		return m.value, nil
+	}
+	within := &recorder{dir: s}
+	value, err := f(within)
+	if within.reads > 0 {
+		r.mu.Lock()
+		r.note(within.age.expires, within.unkept)
+		r.mu.Unlock()
+	}
+	if err != nil || within.unkept || within.reads == 0 {
+		return value, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.epoch == epoch {
+		if len(s.made) >= maxSharedReads {
+			clear(s.made)
+		}
+		s.made[key] = made{value, within.age.expires}
+	}
+	return value, nil
+}
+
+// Recall returns what f makes of shared reads of the Directory that it is
+// given. Where dir is that of Dialect.Locate, the outcome is kept for as long
+// as each of the reads would be; a failure, of f or of a read, is not. The
+// outcome must depend on nothing but key and the reads, and is not to be
+// changed. The key is comparable, and of a type that nobody else uses.
+func Recall[T any](dir Directory, key any, f func(dir Directory) (T, error)) (T, error) {
+	r, ok := dir.(*recorder)
+	if !ok {
+		return f(dir)
+	}
+	value, err := r.recall(key, func(dir Directory) (any, error) { return f(dir) })
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return value.(T), nil
 }
 
 // Every string and list is preceded by its length, so that different ones

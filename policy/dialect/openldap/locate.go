@@ -26,7 +26,10 @@ type locator struct {
 }
 
 func (l *locator) step(entry, attribute, value, format string, args ...any) {
-	l.steps = append(l.steps, policy.Step{DN: entry, Attribute: attribute, Value: value, Text: fmt.Sprintf(format, args...)})
+	if len(args) > 0 {
+		format = fmt.Sprintf(format, args...)
+	}
+	l.steps = append(l.steps, policy.Step{DN: entry, Attribute: attribute, Value: value, Text: format})
 }
 
 // policyEntry locates a policy that was asked for by name.
@@ -81,20 +84,30 @@ func (l *locator) target(ctx context.Context, target string, added *policy.Entry
 	if exists {
 		loc.Subject.DN = e.DN
 	}
-	c, err := l.choose(ctx, name, e, exists)
+	var named namedPolicy
+	if named.dn, named.ok = e.Value(pointer); named.ok {
+		l.step(e.DN, pointer, named.dn, "The entry names its policy.")
+	} else if exists {
+		l.step(e.DN, pointer, "", "The entry names no policy.")
+	} else {
+		l.step(name.String(), "", "", "The entry does not exist: what counts is the policy that it would get.")
+	}
+	o, err := l.outcome(ctx, name, named, exists)
 	if err != nil {
 		return policy.Located{}, err
 	}
-	switch {
-	case c.overlay != nil && c.overlay.disableWrite:
-		l.step(c.overlay.dn, "olcPPolicyDisableWrite", "TRUE", "The overlay ignores modifications: no password is checked.")
-	case c.policyDN != "":
-		if err := l.apply(ctx, &loc, c); err != nil {
-			return policy.Located{}, err
-		}
+	loc.Ref = o.ref
+	loc.Steps = append(l.steps, o.steps...)
+	if err := l.readSubject(ctx, &loc, o.attributes); err != nil {
+		return policy.Located{}, err
 	}
-	loc.Steps = l.steps
 	return loc, nil
+}
+
+// A namedPolicy is what the pointer of an entry says.
+type namedPolicy struct {
+	dn string
+	ok bool // there is a pointer
 }
 
 // A choice is the policy that the server applies, before that is read.
@@ -104,34 +117,64 @@ type choice struct {
 	configured bool     // it was our configuration that named the policy
 }
 
-// choose returns the policy that an entry names, or else its database's
-// default.
-func (l *locator) choose(ctx context.Context, name dn.DN, e policy.Entry, exists bool) (choice, error) {
-	policyDN, ok := e.Value(pointer)
-	if !exists && !ok {
-		l.step(name.String(), "", "", "The entry does not exist: what counts is the policy that it would get.")
-		return l.defaultFor(ctx, name, false)
-	}
-	if !ok {
-		l.step(e.DN, pointer, "", "The entry names no policy.")
-		return l.defaultFor(ctx, name, true)
-	}
-	l.step(e.DN, pointer, policyDN, "The entry names its policy.")
-	c := choice{policyDN: policyDN}
-	if db := l.server.database(name); db != nil {
-		c.overlay = db.overlay
-	}
-	return c, nil
+// An outcome is all about the policy of an entry that is not about the entry
+// itself.
+type outcome struct {
+	ref        string
+	steps      []policy.Step
+	attributes []string // of existing entries, to compare passwords with
 }
 
-// apply reads the chosen policy and what it compares passwords with.
-func (l *locator) apply(ctx context.Context, loc *policy.Located, c choice) error {
-	e, ref, err := l.follow(ctx, c)
-	if err != nil || ref == "" {
-		return err
+// An outcomeKey is what an outcome depends on, besides shared reads.
+type outcomeKey struct {
+	view     uint64
+	db       *database // that holds the entry
+	suffix   string    // of the naming context that does
+	fallback string    // the suffix that our configuration has for it
+	named    namedPolicy
+	exists   bool
+}
+
+// outcome finds the policy that an entry of this name names, or else its
+// database's default.
+func (l *locator) outcome(ctx context.Context, name dn.DN, named namedPolicy, exists bool) (outcome, error) {
+	suffix, _ := l.server.context(name)
+	key := outcomeKey{view: l.server.serial, db: l.server.database(name), suffix: suffix.String(), named: named, exists: exists}
+	_, key.fallback, _ = bySuffix(l.cfg.DefaultPolicy, name)
+	return policy.Recall(l.dir, key, func(dir policy.Directory) (outcome, error) {
+		within := locator{cfg: l.cfg, dir: dir, server: l.server}
+		return within.findOutcome(ctx, name, named, exists)
+	})
+}
+
+func (l *locator) findOutcome(ctx context.Context, name dn.DN, named namedPolicy, exists bool) (outcome, error) {
+	c := choice{policyDN: named.dn}
+	if !named.ok {
+		var err error
+		if c, err = l.defaultFor(ctx, name, exists); err != nil {
+			return outcome{}, err
+		}
+	} else if db := l.server.database(name); db != nil {
+		c.overlay = db.overlay
 	}
-	loc.Ref = ref
-	return l.subjectAttributes(ctx, loc, e)
+	var o outcome
+	switch {
+	case c.overlay != nil && c.overlay.disableWrite:
+		l.step(c.overlay.dn, "olcPPolicyDisableWrite", "TRUE", "The overlay ignores modifications: no password is checked.")
+	case c.policyDN != "":
+		e, ref, err := l.follow(ctx, c)
+		if err != nil {
+			return outcome{}, err
+		}
+		if o.ref = ref; ref == "" || !exists {
+			break
+		}
+		if o.attributes, err = l.subjectAttributes(ctx, ref, e); err != nil {
+			return outcome{}, err
+		}
+	}
+	o.steps = l.steps
+	return o, nil
 }
 
 // serverDefault locates the default policy of a server that has just one.
@@ -370,19 +413,23 @@ func checkModuleOf(o *overlay) checkModule {
 	return checkModule{known: true, path: o.checkModule}
 }
 
-// subjectAttributes reads the attributes that the policy's check module
-// compares passwords with.
-func (l *locator) subjectAttributes(ctx context.Context, loc *policy.Located, e policy.Entry) error {
-	if !loc.Exists || l.server.level < level26 {
-		return nil
+// subjectAttributes returns the attributes of an entry that the policy's check
+// module compares passwords with.
+func (l *locator) subjectAttributes(ctx context.Context, ref string, e policy.Entry) ([]string, error) {
+	if l.server.level < level26 {
+		return nil, nil
 	}
-	attrs := reader{cfg: l.cfg, level: l.server.level, module: parseRef(loc.Ref).module}.subjectAttributes(e)
+	attrs := reader{cfg: l.cfg, level: l.server.level, module: parseRef(ref).module}.subjectAttributes(e)
+	if len(attrs) == 0 {
+		return nil, nil
+	}
+	return l.spelledAsInSchema(ctx, attrs)
+}
+
+// readSubject reads attributes of the target entry.
+func (l *locator) readSubject(ctx context.Context, loc *policy.Located, attrs []string) error {
 	if len(attrs) == 0 {
 		return nil
-	}
-	attrs, err := l.spelledAsInSchema(ctx, attrs)
-	if err != nil || len(attrs) == 0 {
-		return err
 	}
 	u, err := policy.Read(ctx, l.dir, policy.Query{Base: loc.Subject.DN, Attributes: attrs})
 	if err != nil {

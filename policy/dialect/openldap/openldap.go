@@ -38,8 +38,9 @@ type Config struct {
 
 // A Dialect implements policy.Dialect. It is safe for concurrent use.
 type Dialect struct {
-	cfg  Config
-	view atomic.Pointer[serverView]
+	cfg   Config
+	view  atomic.Pointer[serverView]
+	views atomic.Uint64 // how many there have been
 }
 
 var _ policy.Dialect = (*Dialect)(nil)

@@ -40,6 +40,7 @@ func levelOf(objectClasses []string) level {
 // A serverView is what the package knows of a server, apart from its
 // entries.
 type serverView struct {
+	serial   uint64 // tells views of a Dialect apart
 	level    level
 	schemaDN string
 	contexts []dn.DN // naming contexts
@@ -80,9 +81,17 @@ var (
 
 const configFilter = "(|(olcSuffix=*)(objectClass=olcPPolicyConfig)(objectClass=olcPPolicyAbstractRule))"
 
-// server reads what is not about one entry. All of it comes from the
-// directory's cache but once in its time to live.
+type serverKey struct{}
+
+// server returns what is not about one entry. It is read but once in the time
+// to live of the directory's cache.
 func (d *Dialect) server(ctx context.Context, dir policy.Directory) (*serverView, error) {
+	return policy.Recall(dir, serverKey{}, func(dir policy.Directory) (*serverView, error) {
+		return d.readServer(ctx, dir)
+	})
+}
+
+func (d *Dialect) readServer(ctx context.Context, dir policy.Directory) (*serverView, error) {
 	root, err := dir.Search(ctx, policy.Query{Attributes: rootDSEAttributes, Shared: true})
 	if err != nil {
 		return nil, err
@@ -131,6 +140,7 @@ func (d *Dialect) server(ctx context.Context, dir policy.Directory) (*serverView
 	if v.databases, err = databasesOf(config); err != nil {
 		return nil, err
 	}
+	v.serial = d.views.Add(1)
 	d.view.Store(v)
 	return v, nil
 }
