@@ -220,7 +220,7 @@ func (c *config) check() error {
 			return fmt.Errorf("listen.%s: %q is no host:port", a.key, a.addr)
 		}
 	}
-	for _, check := range []func() error{c.checkListen, c.checkTLS, c.checkBalance, c.checkExternal, c.checkOperations} {
+	for _, check := range []func() error{c.checkListen, c.checkTLS, c.checkBalance, c.checkExternal, c.checkOperations, c.checkUpstream} {
 		if err := check(); err != nil {
 			return err
 		}

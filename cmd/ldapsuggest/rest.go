@@ -27,6 +27,8 @@ type restConfig struct {
 
 	CredentialCache time.Duration `yaml:"credentialCache"`
 
+	Upstream upstreamConfig `yaml:"upstream"`
+
 	TokensFile string `yaml:"tokensFile"`
 	ActAs      string `yaml:"actAs"`
 	OIDC       struct {
@@ -138,13 +140,7 @@ type operations struct {
 // newREST builds the REST door.
 func newREST(c *config, back *backend, ops operations, tlsConfig *tls.Config, log *slog.Logger) (*restbridge.Server, error) {
 	users, err := restbridge.NewBinder(restbridge.Binder{
-		Bind: func(ctx context.Context, dn string, password []byte) (restbridge.Session, error) {
-			u, err := back.client.Bind(ctx, dn, password)
-			if err != nil {
-				return nil, err
-			}
-			return u, nil
-		},
+		Bind:      binder(back.client),
 		Directory: back.reads,
 		Bases:     c.REST.UserBases,
 		Filter:    c.REST.UserFilter,

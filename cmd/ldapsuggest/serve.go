@@ -124,6 +124,9 @@ func (p *program) serve(ctx context.Context, args []string) error {
 	}
 	log := slog.New(handler)
 	ber.MaxPacketLengthBytes = maxDirectoryMessage
+	if len(c.REST.Upstream.URLs) > 0 {
+		return p.serveBridge(ctx, c, log)
+	}
 
 	back, err := p.openBackend(ctx, c, log)
 	if err != nil {
@@ -192,7 +195,7 @@ func (p *program) openBackend(ctx context.Context, c *config, log *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
-	c.warnOfClearText(log)
+	c.warnOfClearText(c.Directory.URLs, c.Directory.StartTLS, log)
 	dialect, err := c.dialect(ctx, client, log)
 	if err != nil {
 		client.Close()
@@ -210,16 +213,16 @@ func (p *program) openBackend(ctx context.Context, c *config, log *slog.Logger) 
 
 // warnOfClearText tells of connections on which the network can read the
 // passwords of everybody who binds.
-func (c *config) warnOfClearText(log *slog.Logger) {
-	for _, s := range c.Directory.URLs {
+func (c *config) warnOfClearText(urls []string, startTLS bool, log *slog.Logger) {
+	for _, s := range urls {
 		u, err := url.Parse(s)
-		if err != nil || u.Scheme != "ldap" || c.Directory.StartTLS {
+		if err != nil || u.Scheme != "ldap" || startTLS {
 			continue
 		}
 		if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
 			continue
 		}
-		log.Warn("the connection to the directory is not encrypted: set directory.startTLS or use ldaps://", "url", s)
+		log.Warn("the connection to the directory is not encrypted: set startTLS or use ldaps://", "url", s)
 	}
 }
 
