@@ -119,6 +119,19 @@ func (e *elements) wantBoolean() (bool, error) {
 	return boolean(content)
 }
 
+// choice reads a SEQUENCE whose first element is a CHOICE, which must be there,
+// and returns that element's tag and content, and the elements after it.
+func choice(value []byte) (tag byte, content []byte, rest elements, err error) {
+	if rest, err = sequence(value); err != nil {
+		return 0, nil, nil, err
+	}
+	if len(rest) == 0 {
+		return 0, nil, nil, errMissing
+	}
+	tag, content, err = rest.next()
+	return tag, content, rest, err
+}
+
 // sequence returns the elements of the SEQUENCE that value is, all of it.
 func sequence(value []byte) (elements, error) {
 	e := elements(value)

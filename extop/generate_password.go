@@ -76,14 +76,7 @@ func DecodeGeneratePasswordRequest(value []byte) (GeneratePasswordRequest, error
 }
 
 func (r *GeneratePasswordRequest) decode(value []byte) error {
-	e, err := sequence(value)
-	if err != nil {
-		return err
-	}
-	if len(e) == 0 {
-		return errMissing
-	}
-	tag, content, err := e.next()
+	tag, content, e, err := choice(value)
 	if err != nil {
 		return err
 	}

@@ -58,14 +58,7 @@ func DecodePasswordQualityRequest(value []byte) (PasswordQualityRequest, error) 
 }
 
 func (r *PasswordQualityRequest) decode(value []byte) error {
-	e, err := sequence(value)
-	if err != nil {
-		return err
-	}
-	if len(e) == 0 {
-		return errMissing
-	}
-	tag, content, err := e.next()
+	tag, content, e, err := choice(value)
 	if err != nil {
 		return err
 	}

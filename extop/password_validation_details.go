@@ -71,14 +71,7 @@ func DecodePasswordValidationDetails(value []byte) (*PasswordValidationDetails, 
 }
 
 func (d *PasswordValidationDetails) decode(value []byte) error {
-	e, err := sequence(value)
-	if err != nil {
-		return err
-	}
-	if len(e) == 0 {
-		return errMissing
-	}
-	tag, content, err := e.next()
+	tag, content, e, err := choice(value)
 	if err != nil {
 		return err
 	}
