@@ -16,6 +16,7 @@ import (
 
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/embedded"
 	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/restbridge"
 )
 
 const policyUsage = `Usage:
@@ -273,4 +274,23 @@ func policyName(dn string) string {
 		return "none in force"
 	}
 	return dn
+}
+
+// effective resolves the policy that the arguments mean. The caller closes
+// the backend, which is nil if there is an error; one of the directory's is
+// reported as o asks.
+func (p *program) effective(ctx context.Context, o *policyOptions) (*backend, *policy.Effective, error) {
+	_, back, err := p.openPolicies(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	sel, err := o.selection(ctx, back.policies)
+	if err == nil {
+		var eff *policy.Effective
+		if eff, err = back.policies.Resolve(ctx, sel); err == nil {
+			return back, eff, nil
+		}
+	}
+	back.close()
+	return nil, nil, p.failure(err, o, restbridge.EncodeError)
 }

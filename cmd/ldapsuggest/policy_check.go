@@ -13,19 +13,11 @@ import (
 )
 
 func (p *program) policyCheck(ctx context.Context, o *policyOptions) error {
-	_, back, err := p.openPolicies(ctx, o)
+	back, eff, err := p.effective(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer back.close()
-	sel, err := o.selection(ctx, back.policies)
-	if err != nil {
-		return p.failure(err, o, restbridge.EncodeError)
-	}
-	eff, err := back.policies.Resolve(ctx, sel)
-	if err != nil {
-		return p.failure(err, o, restbridge.EncodeError)
-	}
 	password, err := p.passwordToCheck(ctx)
 	if err != nil {
 		return err

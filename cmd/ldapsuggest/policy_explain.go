@@ -12,19 +12,11 @@ import (
 )
 
 func (p *program) policyExplain(ctx context.Context, o *policyOptions) error {
-	_, back, err := p.openPolicies(ctx, o)
+	back, eff, err := p.effective(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer back.close()
-	sel, err := o.selection(ctx, back.policies)
-	if err != nil {
-		return p.failure(err, o, restbridge.EncodeError)
-	}
-	eff, err := back.policies.Resolve(ctx, sel)
-	if err != nil {
-		return p.failure(err, o, restbridge.EncodeError)
-	}
 	x := eff.Explain(back.policies.Dialect())
 	if !o.json {
 		printExplanation(p.stdout, x)
