@@ -79,6 +79,26 @@ func (u *UserConn) See(ctx context.Context, dn, authzID string) error {
 	return nil
 }
 
+// Search searches as the user, for at most limit entries, and reports whether
+// there are more. What the directory's own limit leaves out counts as more.
+func (u *UserConn) Search(ctx context.Context, q policy.Query, limit int) (found []policy.Entry, more bool, err error) {
+	req := searchRequest(q)
+	req.SizeLimit = limit + 1
+	var res *ldap.SearchResult
+	err = u.do(ctx, func() (err error) {
+		res, err = u.conn.Search(req)
+		return err
+	})
+	if err != nil && !result.Is(err, result.SizeLimitExceeded) {
+		return nil, false, err
+	}
+	found = entries(res.Entries)
+	if len(found) > limit {
+		return found[:limit], true, nil
+	}
+	return found, err != nil, nil
+}
+
 // Extended performs an extended operation (RFC 4511 4.12) and returns the
 // response value, nil if there is none.
 func (u *UserConn) Extended(ctx context.Context, name string, value []byte, controls ...extop.Control) ([]byte, error) {
