@@ -83,6 +83,28 @@ func (a Auditor) record(ctx context.Context, r AuditRecord, err error) {
 	a(ctx, r)
 }
 
+// audited performs an operation and records how it ended. The error is a
+// *result.Error.
+func audited[T any](ctx context.Context, a Auditor, rec AuditRecord, perform func(context.Context, *AuditRecord) (T, error)) (T, error) {
+	out, err := perform(ctx, &rec)
+	a.record(ctx, rec, err)
+	if err != nil {
+		var none T
+		return none, result.From(err)
+	}
+	return out, nil
+}
+
+// about notes which entry or policy a request names.
+func (r *AuditRecord) about(s SelectionType, dn string) {
+	switch s {
+	case SelectPolicyDN:
+		r.PolicyDN = dn
+	case SelectTargetEntry:
+		r.Target = dn
+	}
+}
+
 // admit makes the checks that come before any look at the directory, in the
 // order in which a client is best told: who it is, how it is connected
 // (if private is set, because the answer is a secret), what it demands. It

@@ -50,18 +50,10 @@ func NewEffectivePolicy(cfg EffectivePolicyConfig) *EffectivePolicy {
 // explained like any other.
 func (e *EffectivePolicy) Do(ctx context.Context, caller Caller, r EffectivePolicyRequest, controls []Control) (*policy.Explanation, error) {
 	rec := e.cfg.Audit.begin(EffectivePolicyName, caller)
-	switch r.Selection {
-	case SelectPolicyDN:
-		rec.PolicyDN = r.DN
-	case SelectTargetEntry:
-		rec.Target = r.DN
-	}
-	x, err := e.do(ctx, r, controls, &rec)
-	e.cfg.Audit.record(ctx, rec, err)
-	if err != nil {
-		return nil, result.From(err)
-	}
-	return x, nil
+	rec.about(r.Selection, r.DN)
+	return audited(ctx, e.cfg.Audit, rec, func(ctx context.Context, rec *AuditRecord) (*policy.Explanation, error) {
+		return e.do(ctx, r, controls, rec)
+	})
 }
 
 func (e *EffectivePolicy) do(ctx context.Context, r EffectivePolicyRequest, controls []Control, rec *AuditRecord) (*policy.Explanation, error) {
@@ -82,14 +74,7 @@ func (e *EffectivePolicy) do(ctx context.Context, r EffectivePolicyRequest, cont
 	}
 	rec.EffectivePolicyDN = eff.Policy.DN
 	x := eff.Explain(e.cfg.Policies.Dialect())
-	seen := make(map[string]bool)
-	x.Withhold(func(dn string) bool {
-		visible, asked := seen[dn]
-		if !asked {
-			visible = rec.Caller.See(ctx, dn, proxied) == nil
-			seen[dn] = visible
-		}
-		return visible
-	})
+	view := view{caller: rec.Caller, proxied: proxied}
+	x.Withhold(func(dn string) bool { return view.sees(ctx, dn) })
 	return x, ctx.Err()
 }

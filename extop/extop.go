@@ -26,10 +26,10 @@ type Immediate interface {
 	// nothing, if ServeExtended is to be called instead; resp is then
 	// ignored.
 	//
-	// Request and resp belong to the server, which uses them again for the
-	// next request: req.Value is valid only during the call, and the handler
+	// Ctx, req and resp belong to the server, which uses them again for the
+	// next request: nothing may keep them. req.Value is valid only during the call, and the handler
 	// may append its value to resp.Value[:0].
-	ServeImmediate(req *Request, resp *Response) (ok bool, err error)
+	ServeImmediate(ctx context.Context, req *Request, resp *Response) (ok bool, err error)
 }
 
 // A Request is an ExtendedRequest (RFC 4511 4.12) with its caller.

@@ -413,7 +413,7 @@ func (g *GeneratePassword) ServeExtended(ctx context.Context, req *Request) (*Re
 const immediateDraws = 64
 
 // ServeImmediate implements Immediate.
-func (g *GeneratePassword) ServeImmediate(req *Request, resp *Response) (bool, error) {
+func (g *GeneratePassword) ServeImmediate(ctx context.Context, req *Request, resp *Response) (bool, error) {
 	if g.ready == nil {
 		return false, nil
 	}
@@ -430,7 +430,6 @@ func (g *GeneratePassword) ServeImmediate(req *Request, resp *Response) (bool, e
 	if !ok {
 		return false, nil
 	}
-	ctx := context.Background()
 	rec := g.begin(req.Caller, r)
 	res, err := g.perform(ctx, r, req.Controls, &rec, eff)
 	g.cfg.Audit.record(ctx, rec, err)
@@ -475,12 +474,7 @@ func (g *GeneratePassword) Do(ctx context.Context, caller Caller, r GeneratePass
 func (g *GeneratePassword) begin(caller Caller, r GeneratePasswordRequest) AuditRecord {
 	rec := g.cfg.Audit.begin(GeneratePasswordRequestOID, caller)
 	rec.Requested = r.Count
-	switch r.Selection {
-	case SelectPolicyDN:
-		rec.PolicyDN = r.DN
-	case SelectTargetEntry:
-		rec.Target = r.DN
-	}
+	rec.about(r.Selection, r.DN)
 	return rec
 }
 

@@ -712,7 +712,7 @@ func TestGeneratePasswordServeImmediate(t *testing.T) {
 			w.searched = nil
 			buffer := make([]byte, 3, 512)
 			resp := Response{Value: buffer}
-			ok, err := NewGeneratePassword(cfg).ServeImmediate(&tt.req, &resp)
+			ok, err := NewGeneratePassword(cfg).ServeImmediate(t.Context(), &tt.req, &resp)
 			if ok != tt.ok || len(w.searched) > 0 || len(caller.questions) > 0 {
 				t.Fatalf("answered %v, after the searches %q and the questions %q", ok, w.searched, caller.questions)
 			}
@@ -776,7 +776,7 @@ func TestGeneratePasswordIsWiped(t *testing.T) {
 	if _, err := op.ServeExtended(t.Context(), req); err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := op.ServeImmediate(req, new(Response)); !ok || err != nil {
+	if ok, err := op.ServeImmediate(context.Background(), req, new(Response)); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	if len(h.made) != 6 {
@@ -876,7 +876,7 @@ func TestGeneratePasswordImmediateAllocations(t *testing.T) {
 	req := &Request{Caller: newCaller(w), Name: GeneratePasswordRequestOID}
 	var resp Response
 	if n := testing.AllocsPerRun(1000, func() {
-		if ok, err := op.ServeImmediate(req, &resp); !ok || err != nil {
+		if ok, err := op.ServeImmediate(context.Background(), req, &resp); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
 		clear(resp.Value)
@@ -896,7 +896,7 @@ func BenchmarkGeneratePasswordServeImmediate(b *testing.B) {
 	var resp Response
 	b.ReportAllocs()
 	for b.Loop() {
-		if ok, err := op.ServeImmediate(req, &resp); !ok || err != nil {
+		if ok, err := op.ServeImmediate(context.Background(), req, &resp); !ok || err != nil {
 			b.Fatal(ok, err)
 		}
 		clear(resp.Value)

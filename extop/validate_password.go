@@ -66,18 +66,10 @@ func NewValidatePassword(cfg ValidatePasswordConfig) *ValidatePassword {
 // satisfy: that is in the result's errors.
 func (v *ValidatePassword) Do(ctx context.Context, caller Caller, r ValidatePasswordRequest, controls []Control) (*ValidatePasswordResult, error) {
 	rec := v.cfg.Audit.begin(ValidatePasswordName, caller)
-	switch r.Selection {
-	case SelectPolicyDN:
-		rec.PolicyDN = r.DN
-	case SelectTargetEntry:
-		rec.Target = r.DN
-	}
-	res, err := v.do(ctx, r, controls, &rec)
-	v.cfg.Audit.record(ctx, rec, err)
-	if err != nil {
-		return nil, result.From(err)
-	}
-	return res, nil
+	rec.about(r.Selection, r.DN)
+	return audited(ctx, v.cfg.Audit, rec, func(ctx context.Context, rec *AuditRecord) (*ValidatePasswordResult, error) {
+		return v.do(ctx, r, controls, rec)
+	})
 }
 
 func (v *ValidatePassword) do(ctx context.Context, r ValidatePasswordRequest, controls []Control, rec *AuditRecord) (*ValidatePasswordResult, error) {
