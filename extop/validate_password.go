@@ -23,12 +23,19 @@ type ValidatePasswordRequest struct {
 	Selection SelectionType // as in a GeneratePasswordRequest
 	DN        string
 	Password  policy.Password
+
+	// Details asks for the verdict on each requirement.
+	Details bool
 }
 
 // A ValidatePasswordResult is the answer.
 type ValidatePasswordResult struct {
 	PolicyDN string   // empty if no policy is in force
 	Errors   []string // why the directory would refuse the password; none if it would not
+
+	// Verdicts tell, if Details were asked for, how it does by each
+	// requirement. Errors may hold more: an earlier password is none.
+	Verdicts []policy.Verdict
 }
 
 // Valid reports whether the password would be accepted.
@@ -101,6 +108,9 @@ func (v *ValidatePassword) do(ctx context.Context, r ValidatePasswordRequest, co
 		}
 	} else {
 		res.Errors = eff.Compiled.Validate(r.Password.Bytes(), eff.Subject)
+	}
+	if r.Details {
+		res.Verdicts = eff.Compiled.Verdicts(r.Password.Bytes(), eff.Subject)
 	}
 	if !res.Valid() {
 		rec.Rejected = 1

@@ -30,7 +30,7 @@ func TestValidatePasswordTellsOwnersAloneWhatTheyUsed(t *testing.T) {
 		for password, used := range map[string]bool{"used before": true, "never used": false} {
 			c := newCaller(w)
 			c.authzID = authzID
-			res, err := v.Do(t.Context(), c, ValidatePasswordRequest{SelectTargetEntry, eve, clearText(password)}, nil)
+			res, err := v.Do(t.Context(), c, ValidatePasswordRequest{Selection: SelectTargetEntry, DN: eve, Password: clearText(password)}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

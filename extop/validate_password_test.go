@@ -42,11 +42,11 @@ func TestValidatePassword(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var a audits
 			v := NewValidatePassword(ValidatePasswordConfig{Policies: w.service(), Audit: a.record})
-			res, err := v.Do(t.Context(), newCaller(w), ValidatePasswordRequest{tc.selection, tc.dn, clearText(tc.password)}, nil)
+			res, err := v.Do(t.Context(), newCaller(w), ValidatePasswordRequest{Selection: tc.selection, DN: tc.dn, Password: clearText(tc.password)}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(&ValidatePasswordResult{tc.policy, tc.errors}, res); diff != "" || res.Valid() != (tc.errors == nil) {
+			if diff := cmp.Diff(&ValidatePasswordResult{PolicyDN: tc.policy, Errors: tc.errors}, res); diff != "" || res.Valid() != (tc.errors == nil) {
 				t.Error(diff)
 			}
 			rec := a.last(t)
@@ -54,6 +54,26 @@ func TestValidatePassword(t *testing.T) {
 				t.Errorf("audited: %+v", rec)
 			}
 		})
+	}
+}
+
+// Who asks for details gets a verdict on each requirement, kept or broken.
+func TestValidatePasswordDetails(t *testing.T) {
+	w := newWorld()
+	w.policy(strictPolicyDN, rule.Length{Min: 12}, rule.ClassMinimums{Digits: 1})
+	v := NewValidatePassword(ValidatePasswordConfig{Policies: w.service()})
+	res, err := v.Do(t.Context(), newCaller(w), ValidatePasswordRequest{
+		Selection: SelectPolicyDN, DN: strictPolicyDN, Password: clearText("abc1"), Details: true,
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []policy.Verdict{
+		{Requirement: rule.Length{Min: 12}.Requirement(), Reasons: []string{"The password is shorter than 12 characters."}},
+		{Requirement: rule.ClassMinimums{Digits: 1}.Requirement()},
+	}
+	if diff := cmp.Diff(want, res.Verdicts); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -75,7 +95,7 @@ func TestValidatePasswordIsAsClosedAsGeneratePassword(t *testing.T) {
 		_, err1 := NewGeneratePassword(GeneratePasswordConfig{Policies: w.service()}).
 			Do(t.Context(), caller, GeneratePasswordRequest{Selection: SelectTargetEntry, DN: target, Count: 1, Attempts: 1}, nil)
 		_, err2 := NewValidatePassword(ValidatePasswordConfig{Policies: w.service()}).
-			Do(t.Context(), caller, ValidatePasswordRequest{SelectTargetEntry, target, clearText("Secret-1")}, nil)
+			Do(t.Context(), caller, ValidatePasswordRequest{Selection: SelectTargetEntry, DN: target, Password: clearText("Secret-1")}, nil)
 		if fmt.Sprint(err1) != fmt.Sprint(err2) || result.From(err1) != nil && result.From(err1).Code != result.From(err2).Code {
 			t.Errorf("%s: %v and %v", name, err1, err2)
 		}
@@ -98,8 +118,8 @@ func TestValidatePasswordRefuses(t *testing.T) {
 		{"long", ValidatePasswordRequest{Password: clearText(strings.Repeat("x", MaxValidatedOctets+1))}, nil, result.UnwillingToPerform},
 		{"selection", ValidatePasswordRequest{Selection: 3, Password: clearText("x")}, nil, result.ProtocolError},
 		{"limit", ValidatePasswordRequest{Password: clearText("x")}, turnedAway, result.Busy},
-		{"dn", ValidatePasswordRequest{SelectPolicyDN, "x", clearText("x")}, nil, result.InvalidDNSyntax},
-		{"no policy", ValidatePasswordRequest{SelectPolicyDN, "cn=none,dc=example,dc=com", clearText("x")}, nil, result.NoSuchObject},
+		{"dn", ValidatePasswordRequest{Selection: SelectPolicyDN, DN: "x", Password: clearText("x")}, nil, result.InvalidDNSyntax},
+		{"no policy", ValidatePasswordRequest{Selection: SelectPolicyDN, DN: "cn=none,dc=example,dc=com", Password: clearText("x")}, nil, result.NoSuchObject},
 	} {
 		_, err := NewValidatePassword(ValidatePasswordConfig{Policies: w.service(), Limit: tc.l}).Do(t.Context(), newCaller(w), tc.r, nil)
 		if !result.Is(err, tc.code) {
@@ -117,7 +137,7 @@ func TestValidatePasswordTellsNobody(t *testing.T) {
 	var out strings.Builder
 	log := slog.New(slog.NewTextHandler(&out, nil))
 	v := NewValidatePassword(ValidatePasswordConfig{Policies: w.service(), Audit: func(_ context.Context, r AuditRecord) { log.Info("audit", "record", r) }})
-	req := ValidatePasswordRequest{SelectPolicyDN, strictPolicyDN, clearText(secret)}
+	req := ValidatePasswordRequest{Selection: SelectPolicyDN, DN: strictPolicyDN, Password: clearText(secret)}
 	res, err := v.Do(t.Context(), newCaller(w), req, nil)
 	if err != nil || len(res.Errors) < 4 {
 		t.Fatalf("%+v, %v", res, err)

@@ -367,6 +367,22 @@ func (c *Compiled) Validate(password []byte, s rule.Subject) []string {
 	return reasons
 }
 
+// A Verdict tells how a password does by one demand.
+type Verdict struct {
+	Requirement rule.Requirement
+	Reasons     []string // why it breaks the demand; none if it meets it
+}
+
+// Verdicts judges a password by each demand, in order. What is no demand, such
+// as a policy that is blocked, is in Validate alone.
+func (c *Compiled) Verdicts(password []byte, s rule.Subject) []Verdict {
+	out := make([]Verdict, len(c.Policy.Demands))
+	for i, d := range c.Policy.Demands {
+		out[i] = Verdict{d.Rule.Requirement(), d.Rule.Check(password, s)}
+	}
+	return out
+}
+
 // Requirements puts every demand into words, in order.
 func (c *Compiled) Requirements() []rule.Requirement {
 	out := make([]rule.Requirement, len(c.Policy.Demands))
