@@ -62,6 +62,9 @@ type Config struct {
 	ECGrid    *ECGrid
 	Nextcloud *Nextcloud
 
+	// Console is the page for people. Nil means that there is none.
+	Console Console
+
 	// Rate is the limit on the requests of each caller. The zero RateLimit
 	// means none, neither on failed attempts to say who one is.
 	Rate RateLimit
@@ -123,6 +126,7 @@ type Server struct {
 	callers, failures *limiter
 
 	credentials *credentialCache // nil if there is none
+	direct      Authenticator    // asks the directory each time
 
 	adaxes        *adaxes // nil if it is not served
 	adaxesHandler http.Handler
@@ -145,6 +149,7 @@ func New(cfg Config) (*Server, error) {
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
 	}
+	s.direct = cfg.Authenticate
 	if cfg.CredentialCache > 0 {
 		s.credentials = newCredentialCache(cfg.Authenticate, cfg.CredentialCache)
 		s.cfg.Authenticate = s.credentials
@@ -159,6 +164,7 @@ func New(cfg Config) (*Server, error) {
 	if err := errors.Join(s.routeAdaxes(), s.routeECGrid(), s.routeNextcloud()); err != nil {
 		return nil, err
 	}
+	s.routeConsole()
 	s.mux.HandleFunc("/openapi.yaml", s.openAPI)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if s.adaxes.serves(r.URL.Path) {
@@ -205,6 +211,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.http.Close()
 	}
 	s.credentials.close()
+	if s.cfg.Console != nil {
+		err = errors.Join(err, s.cfg.Console.Close())
+	}
 	return err
 }
 
