@@ -27,8 +27,8 @@ type Immediate interface {
 	// ignored.
 	//
 	// Ctx, req and resp belong to the server, which uses them again for the
-	// next request: nothing may keep them. req.Value is valid only during the call, and the handler
-	// may append its value to resp.Value[:0].
+	// next request: nothing may keep them. req.Value is valid only during
+	// the call, and the handler may append its value to resp.Value[:0].
 	ServeImmediate(ctx context.Context, req *Request, resp *Response) (ok bool, err error)
 }
 

@@ -2,6 +2,7 @@ package extop
 
 import (
 	"context"
+	"errors"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 )
@@ -20,6 +21,12 @@ type Rewriter interface {
 	// and the directory never hears of the request.
 	Rewrite(ctx context.Context, req *Relayed) (*Rewritten, error)
 }
+
+// What an error that Rewritten.Done is given may have as its private cause.
+var (
+	ErrUnanswered = errors.New("the directory's answer is not known")
+	ErrUnsent     = errors.New("the directory has not got the request")
+)
 
 // A Relayed is a request on its way to the directory.
 type Relayed struct {
@@ -60,8 +67,10 @@ type Rewritten struct {
 	// Done, if not nil, is called once, unless Retry has returned another
 	// Rewritten: with nil after success, with the directory's refusal, with
 	// canceled(118) if the client gave the request up, and with
-	// unavailable(52) if the directory's answer never came. What it was
-	// given as code tells the outcome; after the last two it is unknown.
+	// unavailable(52) if the directory's answer never came: after these two
+	// the outcome is unknown, and the error has the cause ErrUnanswered. An
+	// error with the cause ErrUnsent is the server's: the directory has not
+	// got the request.
 	Done func(err *result.Error)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ldapsuggest/ldapsuggest/extop"
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/internal/trail"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/message"
 )
 
@@ -87,6 +88,12 @@ type Config struct {
 
 	// Observer is told what happens, for metrics. May be nil.
 	Observer Observer
+
+	// Trails names connections and operations, in the contexts that
+	// handlers and Dial are given and in those of the lines for Logger.
+	// Doors that log to the same place share one. nil stands for one of the
+	// server's own.
+	Trails *trail.Source
 }
 
 // An Observer is told what a Server does. Its methods are called from many
@@ -167,6 +174,9 @@ func (c *Config) setDefaults() {
 	duration(&c.IdleTimeout, time.Hour)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Trails == nil {
+		c.Trails = trail.NewSource()
 	}
 	if c.Observer == nil {
 		c.Observer = noObserver{}

@@ -1,6 +1,7 @@
 package ldapserver
 
 import (
+	"github.com/ldapsuggest/ldapsuggest/extop"
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/message"
 )
@@ -142,7 +143,7 @@ func (s *session) supplement(m message.Message) (responses []byte, handled bool)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			s.panicked(message.OpName(m.Op), p)
+			s.panicked(ctx, message.OpName(m.Op), p)
 			responses, handled = nil, true
 			if op, ok := message.ResponseTo(m.Op); ok {
 				responses = message.AppendResult(nil, m.ID, op, result.Other, "", "internal error")
@@ -173,7 +174,7 @@ func (s *session) handleAbandon(m message.Message) verdict {
 	rw := s.forget(id)
 	s.mu.Unlock()
 	if rw != nil {
-		rw.end(result.New(result.Canceled, abandonedText))
+		rw.end(result.Wrap(extop.ErrUnanswered, result.Canceled, abandonedText))
 	}
 	if op != nil || ask && !theirs || s.supplemented(m, nil) {
 		return done

@@ -133,7 +133,7 @@ func (s *session) externalAnswered(l *link, p *bind, r message.Result) error {
 		return nil
 	default:
 		// What it says of the server's own credentials is not for clients.
-		s.srv.cfg.Logger.Error("the directory refuses an identity mapped from a connection",
+		s.srv.cfg.Logger.ErrorContext(s.ctx, "the directory refuses an identity mapped from a connection",
 			"identity", p.external, "code", r.Code.String(), "text", string(r.Text))
 		err := l.toClient(message.AppendResult(nil, p.id, message.BindResponse, r.Code, "", "the directory refuses the identity of the connection"))
 		s.conclude(p)
@@ -144,7 +144,7 @@ func (s *session) externalAnswered(l *link, p *bind, r message.Result) error {
 	s.mu.Unlock()
 	s.identify(l, func(authzID string) {
 		if !isDN(authzID, p.external) {
-			s.srv.cfg.Logger.Error("the directory did not take on an identity mapped from a connection",
+			s.srv.cfg.Logger.ErrorContext(s.ctx, "the directory did not take on an identity mapped from a connection",
 				"identity", p.external, "instead", authzID)
 			s.end(result.Unavailable, "the directory did not take on the identity")
 			return

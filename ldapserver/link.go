@@ -59,7 +59,7 @@ func (s *session) directory(ctx context.Context) (*link, error) {
 	}
 	conn, err := s.srv.cfg.Dial(context.WithValue(ctx, clientKey{}, s.raw))
 	if err != nil {
-		s.srv.cfg.Logger.Error("cannot reach the directory", "error", err)
+		s.srv.cfg.Logger.ErrorContext(ctx, "cannot reach the directory", "error", err)
 		if !errors.Is(ctx.Err(), context.Canceled) {
 			s.failed, s.failedAt = err, time.Now()
 		}
@@ -105,7 +105,7 @@ func (l *link) pump() {
 	s.fail(result.New(result.Unavailable, "the directory closed the connection"))
 	if s.ctx.Err() == nil && !errors.Is(err, errEnded) {
 		if !errors.Is(err, io.EOF) {
-			s.srv.cfg.Logger.Warn("lost the connection to the directory", "error", err)
+			s.srv.cfg.Logger.WarnContext(s.ctx, "lost the connection to the directory", "error", err)
 		}
 		if l.finished {
 			s.endSilently()
@@ -121,7 +121,7 @@ func (l *link) pump() {
 func (l *link) run() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			l.session.panicked("relay", p)
+			l.session.panicked(l.session.ctx, "relay", p)
 			err = errPanic
 		}
 	}()
@@ -383,7 +383,7 @@ func (s *session) passBlindly() error {
 			s.in.Discard(len(p))
 		}
 		s.mu.Lock()
-		if s.ending != nil || s.draining {
+		if s.ending != nil || s.draining != "" {
 			s.mu.Unlock()
 			return errEnded
 		}

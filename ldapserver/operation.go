@@ -2,12 +2,15 @@ package ldapserver
 
 import (
 	"context"
+	"fmt"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/extop"
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/internal/trail"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/message"
 )
 
@@ -17,6 +20,9 @@ const maxCancels = 4
 // An operation is a request that the server works on in a goroutine of its
 // own.
 type operation struct {
+	trail  trail.Context
+	base   context.Context // with the trail and the span, without a deadline
+	span   trail.Span
 	cancel context.CancelFunc
 
 	// Under session.mu.
@@ -63,13 +69,16 @@ func (s *session) serveExtended(m message.Message, x *extended, value []byte) ve
 			return refuse(result.ProtocolError, "a control is malformed")
 		}
 	}
-	start := time.Now()
+	start, mark := time.Now(), s.trail.Begin()
 	if x.immediate != nil {
 		s.request = extop.Request{Caller: s, Name: x.oid, Value: value, Controls: controls}
 		s.response = extop.Response{Value: s.response.Value[:0]}
-		ok, err := s.serveImmediate(x)
+		s.immediate = trail.Context{Context: s.ctx, Trail: mark}
+		ctx, span := trail.StartRequest(&s.immediate, x.oid)
+		ok, err := s.serveImmediate(ctx, x)
 		if ok {
-			code := s.respond(m.ID, &s.response, err, false)
+			code := s.respond(ctx, m.ID, &s.response, err, false)
+			span.End(code.String())
 			s.srv.cfg.Observer.Answered(x.oid, code, time.Since(start))
 			return done
 		}
@@ -77,7 +86,7 @@ func (s *session) serveExtended(m message.Message, x *extended, value []byte) ve
 	if running >= s.srv.cfg.MaxOperations {
 		return refuse(result.Busy, "too many operations are under way on this connection")
 	}
-	ctx, op := s.begin(m.ID)
+	ctx, op := s.begin(m.ID, mark, x.oid)
 	req := &extop.Request{Caller: s, Name: x.oid, Value: slices.Clone(value), Controls: controls}
 	id := m.ID
 	s.work.Add(1)
@@ -89,9 +98,11 @@ func (s *session) serveExtended(m message.Message, x *extended, value []byte) ve
 }
 
 // begin notes an operation that is about to run in a goroutine of its own.
-func (s *session) begin(id int32) (context.Context, *operation) {
-	ctx, cancel := s.limited(s.ctx)
-	op := &operation{cancel: cancel}
+func (s *session) begin(id int32, mark trail.Trail, name string) (context.Context, *operation) {
+	op := &operation{trail: trail.Context{Context: s.ctx, Trail: mark}}
+	op.base, op.span = trail.StartRequest(&op.trail, name)
+	ctx, cancel := s.limited(op.base)
+	op.cancel = cancel
 	s.mu.Lock()
 	s.ops = put(s.ops, id, op)
 	s.mu.Unlock()
@@ -129,10 +140,14 @@ func (s *session) run(ctx context.Context, id int32, op *operation, x *extended,
 		err = errCanceled
 	}
 	if !abandoned {
-		code := s.respond(id, resp, err, len(cancels) == 0)
+		code := s.respond(ctx, id, resp, err, len(cancels) == 0)
+		op.span.End(code.String())
 		s.srv.cfg.Observer.Answered(x.oid, code, time.Since(start))
-	} else if resp != nil {
-		clear(resp.Value)
+	} else {
+		op.span.End(result.Canceled.String())
+		if resp != nil {
+			clear(resp.Value)
+		}
 	}
 	s.answerCancels(cancels, err == errCanceled)
 }
@@ -179,38 +194,47 @@ func (s *session) answerCancels(cancels []int32, canceled bool) {
 func (s *session) call(ctx context.Context, x *extended, req *extop.Request) (resp *extop.Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.panicked(x.oid, p)
+			s.panicked(ctx, x.oid, p)
 			resp, err = nil, errInternal
 		}
 	}()
 	return x.handler.ServeExtended(ctx, req)
 }
 
-func (s *session) serveImmediate(x *extended) (ok bool, err error) {
+func (s *session) serveImmediate(ctx context.Context, x *extended) (ok bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.panicked(x.oid, p)
+			s.panicked(ctx, x.oid, p)
 			ok, err = true, errInternal
 		}
 	}()
-	return x.immediate.ServeImmediate(&s.request, &s.response)
+	return x.immediate.ServeImmediate(ctx, &s.request, &s.response)
 }
 
-func (s *session) panicked(what string, p any) {
+func (s *session) panicked(ctx context.Context, what string, p any) {
 	s.srv.cfg.Observer.Panicked(what)
-	s.srv.cfg.Logger.Error("panic in an operation", "operation", what,
-		"client", s.raw.RemoteAddr().String(), "panic", p, "stack", string(debug.Stack()))
+	s.srv.cfg.Logger.ErrorContext(ctx, "panic in an operation", "operation", what,
+		"client", s.trail.Remote, "panic", panicText(p), "stack", string(debug.Stack()))
+}
+
+// panicText describes the value of a panic. What the program chose itself may
+// quote what it fell over; what the runtime says holds numbers and types.
+func panicText(p any) string {
+	if err, ok := p.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", p)
 }
 
 // respond writes the outcome of an operation, and wipes its value.
-func (s *session) respond(id int32, resp *extop.Response, err error, flush bool) result.Code {
+func (s *session) respond(ctx context.Context, id int32, resp *extop.Response, err error, flush bool) result.Code {
 	var r message.ExtendedResult
 	switch {
 	case err != nil:
 		e := result.From(err)
 		r = message.ExtendedResult{Code: e.Code, MatchedDN: e.MatchedDN, Text: e.Text}
 		if e.Code == result.Other {
-			s.srv.cfg.Logger.Error("an operation failed", "client", s.raw.RemoteAddr().String(), "error", e, "cause", e.Cause)
+			s.srv.cfg.Logger.ErrorContext(ctx, "an operation failed", "client", s.trail.Remote, "error", e, "cause", e.Cause)
 		}
 	case resp == nil:
 		r.Code, r.Text = result.Other, "internal error"

@@ -10,9 +10,8 @@ import (
 // first is ended: whoever is slow goes before whoever is quick, so that a mass
 // of clients that never finish what they begin keeps out none that does.
 type ration struct {
-	max int
-
 	mu    sync.Mutex
+	max   int
 	held  int
 	queue list.List // of *share, the one taken first in front
 }
@@ -46,6 +45,14 @@ func (r *ration) take(s *share, size int) {
 	for _, e := range ended {
 		e.end()
 	}
+}
+
+// limit sets how much there is. What is held beyond it is ended by the next
+// take.
+func (r *ration) limit(most int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.max = most
 }
 
 // give returns all that the share holds.

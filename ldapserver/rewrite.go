@@ -3,12 +3,14 @@ package ldapserver
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"slices"
 	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/extop"
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/internal/trail"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/message"
 )
 
@@ -24,6 +26,10 @@ type rewrite struct {
 	req      *extop.Relayed
 	controls []byte // as they arrived
 	start    time.Time
+
+	base  context.Context // with the trail and the span, without a deadline
+	span  trail.Span      // from the arrival to the answer
+	write trail.Span      // of the directory's work; nil while it has none
 
 	sent *extop.Rewritten // what the directory gets; nil if it is not known yet
 }
@@ -83,7 +89,8 @@ func (s *session) rewrite(m message.Message, e message.Extended) (verdict, bool)
 	}
 	req.Body, req.Value = slices.Clone(m.Body), slices.Clone(e.Value)
 	r := &rewrite{id: m.ID, tag: m.Op, oid: oid, rewriter: rw, req: req, controls: slices.Clone(m.Controls), start: time.Now()}
-	ctx, op := s.begin(m.ID)
+	ctx, op := s.begin(m.ID, s.trail.Begin(), oid)
+	r.base, r.span = op.base, op.span
 	s.work.Go(func() {
 		sent, err := s.callRewriter(ctx, r)
 		// They may hold a password.
@@ -102,7 +109,7 @@ func (s *session) rewrite(m message.Message, e message.Extended) (verdict, bool)
 func (s *session) callRewriter(ctx context.Context, r *rewrite) (sent *extop.Rewritten, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.panicked(r.oid, p)
+			s.panicked(ctx, r.oid, p)
 			sent, err = nil, errInternal
 		}
 	}()
@@ -116,7 +123,7 @@ func (s *session) callRewriter(ctx context.Context, r *rewrite) (sent *extop.Rew
 func (s *session) callRetry(ctx context.Context, r *rewrite, m message.Message, refused message.Result) (next *extop.Rewritten) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.panicked(r.oid, p)
+			s.panicked(ctx, r.oid, p)
 			next = nil
 		}
 	}()
@@ -221,6 +228,7 @@ func (s *session) send(ctx context.Context, op *operation, r *rewrite, raw []byt
 	op.cancel()
 	s.register(r.id, relayed{op: r.sent.Op[0], rewrite: r})
 	s.srv.cfg.Observer.Relayed(r.sent.Op[0])
+	_, r.write = trail.Start(r.base, trail.Client, "directory write")
 	l.out.buf = append(l.out.buf, raw...)
 	l.out.secret = true
 	return nil
@@ -249,13 +257,16 @@ func (s *session) rewriteAnswered(l *link, m message.Message) error {
 	}
 	s.mu.Lock()
 	r := s.forget(m.ID)
+	if r != nil {
+		r.write.End(res.Code.String())
+	}
 	switch {
 	case r == nil: // abandoned this moment
 		s.mu.Unlock()
 		return l.toClient(m.Raw)
 	case res.Code != result.Success && res.Code != result.Canceled && r.sent.Retry != nil && s.bind == nil && s.ending == nil:
 		// Whether to try again may take a while.
-		ctx, cancel := s.limited(s.ctx)
+		ctx, cancel := s.limited(r.base)
 		op := &operation{cancel: cancel}
 		s.ops = put(s.ops, r.id, op)
 		s.mu.Unlock()
@@ -369,7 +380,7 @@ func (s *session) answerUnsent(ctx context.Context, op *operation, r *rewrite, e
 	}
 	e := result.From(err)
 	if e.Code == result.Other && e != errInternal {
-		s.srv.cfg.Logger.Error("an operation failed", "client", s.raw.RemoteAddr().String(), "error", e, "cause", e.Cause)
+		s.srv.cfg.Logger.ErrorContext(ctx, "an operation failed", "client", s.trail.Remote, "error", e, "cause", e.Cause)
 	}
 	if !abandoned {
 		tag, _ := message.ResponseTo(r.tag)
@@ -378,19 +389,26 @@ func (s *session) answerUnsent(ctx context.Context, op *operation, r *rewrite, e
 		s.out.close(true)
 	}
 	s.srv.cfg.Observer.Answered(r.oid, e.Code, time.Since(r.start))
-	r.end(e)
+	r.end(&result.Error{Code: e.Code, MatchedDN: e.MatchedDN, Text: e.Text, Cause: errors.Join(extop.ErrUnsent, e.Cause)})
 	s.answerCancels(cancels, canceled)
 }
 
 // end tells the Rewriter how the request ended.
 func (r *rewrite) end(err *result.Error) {
-	if r.sent == nil {
-		return
+	code := result.Success.String()
+	if err != nil {
+		code = err.Code.String()
 	}
-	if r.sent.Done != nil {
-		r.sent.Done(err)
+	if r.sent != nil {
+		if r.sent.Done != nil {
+			r.sent.Done(err)
+		}
+		r.sent.Wipe()
 	}
-	r.sent.Wipe()
+	if r.write != nil {
+		r.write.End(code)
+	}
+	r.span.End(code)
 }
 
 // forgetRewrites drops the requests among relayed that a Rewriter completed,

@@ -60,7 +60,8 @@ func New(cfg Config) *Server {
 		origins:   make(map[netip.Prefix]int),
 		empty:     make(chan struct{}),
 	}
-	s.handshakes.max, s.partial.max = cfg.MaxHandshakes, cfg.MaxPartial
+	s.handshakes.limit(cfg.MaxHandshakes)
+	s.partial.limit(cfg.MaxPartial)
 	s.crew = crew{next: make(chan func()), closed: s.empty}
 	s.buffers.New = func() any { return new([bufferSize]byte) }
 	for oid, h := range cfg.Extended {
@@ -215,7 +216,7 @@ const closingText = "the server is shutting down"
 // closed as they are, and ctx's error is returned.
 func (s *Server) Shutdown(ctx context.Context) error {
 	for _, sess := range s.close() {
-		sess.drain()
+		sess.drain(closingText)
 	}
 	select {
 	case <-s.empty:

@@ -256,7 +256,7 @@ func (echo) ServeExtended(_ context.Context, req *extop.Request) (*extop.Respons
 	return &extop.Response{Name: echoOID, Value: append([]byte(nil), req.Value...)}, nil
 }
 
-func (echo) ServeImmediate(req *extop.Request, resp *extop.Response) (bool, error) {
+func (echo) ServeImmediate(_ context.Context, req *extop.Request, resp *extop.Response) (bool, error) {
 	switch string(req.Value) {
 	case "later":
 		return false, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ldapsuggest/ldapsuggest/extop"
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/internal/trail"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/message"
 )
 
@@ -42,7 +43,8 @@ type session struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // the goroutines of the session but serve's
 	raw    net.Conn       // as accepted
-	out    *writer        // to the client
+	trail  *trail.Connection
+	out    *writer // to the client
 
 	// Of serve's goroutine alone.
 	in        *message.Reader
@@ -50,6 +52,7 @@ type session struct {
 	partial   share     // of what has arrived of it
 	request   extop.Request
 	response  extop.Response
+	immediate trail.Context // of request
 
 	protected atomic.Bool  // the client's connection cannot be listened to
 	tls       bool         // of serve's goroutine
@@ -80,7 +83,7 @@ type session struct {
 	reading  bool   // serve's goroutine reads the client, and
 	holding  bool   // wants to know of changes
 	wakeup   chan struct{}
-	draining bool
+	draining string // why no further request is taken; empty: any is
 	ending   *ending
 	gone     bool // no answer will be written any more
 }
@@ -103,13 +106,14 @@ func newSession(srv *Server, conn net.Conn) *session {
 	s := &session{
 		srv:    srv,
 		raw:    conn,
+		trail:  srv.cfg.Trails.Connection("ldap", conn.RemoteAddr().String()),
 		conn:   conn,
 		out:    newWriter(conn, &srv.buffers, srv.cfg.WriteTimeout),
 		lastID: message.MaxID,
 		wakeup: make(chan struct{}, 1),
 	}
 	s.in = message.NewReader(conn, message.Limits{MaxSize: srv.cfg.MaxAnonymousMessageSize, MaxDepth: srv.cfg.MaxDepth})
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.ctx, s.cancel = context.WithCancel(trail.New(context.Background(), trail.Trail{Connection: s.trail}))
 	s.partial.end = func() { s.end(result.Busy, "too much has arrived of messages that are not finished") }
 	s.protected.Store(local(conn.RemoteAddr()))
 	return s
@@ -131,14 +135,14 @@ func (s *session) serve(useTLS bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.srv.cfg.Observer.Panicked("")
-			s.srv.cfg.Logger.Error("panic in a session", "panic", p, "stack", string(debug.Stack()))
+			s.srv.cfg.Logger.ErrorContext(s.ctx, "panic in a session", "panic", panicText(p), "stack", string(debug.Stack()))
 			s.end(result.Unavailable, "internal error")
 		}
 	}()
 	if useTLS {
 		conn, err := s.srv.handshake(s.ctx, s.raw)
 		if err != nil {
-			s.srv.cfg.Logger.Debug("TLS handshake failed", "client", s.raw.RemoteAddr().String(), "error", err)
+			s.srv.cfg.Logger.DebugContext(s.ctx, "TLS handshake failed", "client", s.trail.Remote, "error", err)
 			s.endSilently()
 			return
 		}
@@ -191,7 +195,8 @@ func (s *session) read() error {
 		default:
 			s.in.Limits.MaxSize = s.srv.cfg.MaxAnonymousMessageSize
 		}
-		drained := s.draining && len(s.relayed)+len(s.ops)+s.unsent == 0
+		reason := s.draining
+		drained := reason != "" && len(s.relayed)+len(s.ops)+s.unsent == 0
 		s.mu.Unlock()
 
 		if !hold {
@@ -216,7 +221,7 @@ func (s *session) read() error {
 				}
 			} else if drained {
 				s.flush()
-				s.end(result.Unavailable, closingText)
+				s.end(result.Unavailable, reason)
 				return errEnded
 			}
 		}
@@ -244,13 +249,14 @@ func (s *session) fill(hold bool, changes uint64) error {
 		s.mu.Unlock()
 		return errEnded
 	}
-	watch := hold || s.draining
+	draining := s.draining != ""
+	watch := hold || draining
 	if watch && s.changes != changes {
 		s.mu.Unlock()
 		return nil
 	}
 	s.holding = watch
-	if watch && (s.draining || len(s.in.Unread()) >= holdLimit) {
+	if watch && (draining || len(s.in.Unread()) >= holdLimit) {
 		s.mu.Unlock()
 		select {
 		case <-s.wakeup:
@@ -271,7 +277,7 @@ func (s *session) fill(hold bool, changes uint64) error {
 		// It has passed: the next fill must set another.
 		s.deadline = interrupted
 	}
-	woken := s.changes != changes || s.ending != nil || s.draining
+	woken := s.changes != changes || s.ending != nil || s.draining != ""
 	waiting := hold || len(s.relayed)+len(s.ops) > 0
 	s.mu.Unlock()
 	switch {
@@ -358,10 +364,10 @@ func (s *session) setEnding(e *ending) {
 }
 
 // drain makes the session end once all that it has received is answered.
-func (s *session) drain() {
+func (s *session) drain(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.draining = true
+	s.draining = reason
 	s.changes++
 	s.interrupt()
 }
@@ -392,7 +398,7 @@ func (s *session) teardown() {
 	rewrites := s.forgetRewrites()
 	s.mu.Unlock()
 	for _, rw := range rewrites {
-		rw.end(result.New(result.Unavailable, lostText))
+		rw.end(result.Wrap(extop.ErrUnanswered, result.Unavailable, lostText))
 	}
 	s.cancel()
 	s.complete()
@@ -403,7 +409,7 @@ func (s *session) teardown() {
 	notice := e != nil && !e.silent
 	if notice {
 		s.srv.cfg.Observer.Disconnected(e.code)
-		s.srv.cfg.Logger.Info("disconnected a client", "client", s.raw.RemoteAddr().String(),
+		s.srv.cfg.Logger.InfoContext(s.ctx, "disconnected a client", "client", s.trail.Remote,
 			"code", e.code.String(), "reason", e.text)
 	}
 	// The notice is the last that is written.

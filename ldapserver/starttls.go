@@ -50,7 +50,7 @@ func (s *session) handleStartTLS(m message.Message, value []byte) verdict {
 	// handshake, so that no request can be slipped in before it.
 	conn, err := s.srv.handshake(s.ctx, &prefixed{Conn: s.raw, prefix: bytes.NewReader(bytes.Clone(s.in.Unread()))})
 	if err != nil {
-		s.srv.cfg.Logger.Debug("TLS handshake failed", "client", s.raw.RemoteAddr().String(), "error", err)
+		s.srv.cfg.Logger.DebugContext(s.ctx, "TLS handshake failed", "client", s.trail.Remote, "error", err)
 		s.out.fail(err)
 		s.out.release(s.raw)
 		return s.over()
