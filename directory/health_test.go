@@ -214,6 +214,9 @@ func TestDrain(t *testing.T) {
 	}
 	read()
 	_, conn := dialed(t, c)
+	if u := ServerOf(conn); u != s.URL {
+		t.Errorf("the connection is to %q", u)
+	}
 	drained := make(chan error, 1)
 	go func() { drained <- c.Drain(t.Context(), s.URL) }()
 	eventually(t, "the server is being drained", func() bool { return c.Health()[0].Draining })

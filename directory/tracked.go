@@ -84,3 +84,12 @@ func (s *server) closeConnections() {
 		_ = t.Conn.Close()
 	}
 }
+
+// ServerOf returns the URL of the server that a connection of Dial is to,
+// empty for any other connection.
+func ServerOf(conn net.Conn) string {
+	if t, ok := conn.(*tracked); ok {
+		return t.server.name
+	}
+	return ""
+}
