@@ -65,6 +65,7 @@ func (c *config) dialect(ctx context.Context, client *directory.Client, log *slo
 var (
 	_ policy.Namer   = (*detecting)(nil)
 	_ policy.Watcher = (*detecting)(nil)
+	_ policy.Lister  = (*detecting)(nil)
 )
 
 // detecting finds out the dialect when it is first needed, so that the
@@ -155,4 +156,16 @@ func (d *detecting) Watches(ctx context.Context, dir policy.Directory) ([]policy
 		return w.Watches(ctx, dir)
 	}
 	return nil, nil
+}
+
+// Policies implements policy.Lister.
+func (d *detecting) Policies(ctx context.Context, dir policy.Directory) ([]string, error) {
+	found, err := d.dialect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if l, ok := found.(policy.Lister); ok {
+		return l.Policies(ctx, dir)
+	}
+	return nil, result.New(result.UnwillingToPerform, "the dialect %s cannot list policies", found.Name())
 }
