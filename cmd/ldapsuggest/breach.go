@@ -53,7 +53,7 @@ func (p *program) breach(ctx context.Context, args []string) error {
 	case "-h", "-help", "--help":
 		return flag.ErrHelp
 	}
-	return misuse("unknown command %q", "breach "+args[0])
+	return unknownCommand("breach", args[0], verbs(breachUsage, "breach"))
 }
 
 func (p *program) breachBuild(ctx context.Context, args []string) (err error) {

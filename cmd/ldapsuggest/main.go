@@ -10,20 +10,13 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
-	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
-)
-
-// Exit codes besides 0.
-const (
-	exitFailure  = 1
-	exitUsage    = 2
-	exitRejected = 3 // suggest, policy check: a password would be refused; breach check: one is public
 )
 
 const usage = `Usage:
@@ -33,7 +26,8 @@ const usage = `Usage:
   ldapsuggest breach  build SOURCE OUTPUT | check LIST
   ldapsuggest token   create --entry DN --api API | list | revoke ID
   ldapsuggest export  [--data DIR] [FILE]
-  ldapsuggest version
+  ldapsuggest completion SHELL
+  ldapsuggest version [--json]
   ldapsuggest help [COMMAND]
 
 ldapsuggest puts the Generate Password extended operation in front of any
@@ -72,34 +66,17 @@ type command struct {
 
 func (p *program) commands() map[string]command {
 	return map[string]command{
-		"serve":   {serveUsage, p.serve},
-		"suggest": {suggestUsage, p.suggest},
-		"policy":  {policyUsage, p.policy},
-		"breach":  {breachUsage, p.breach},
-		"token":   {tokenUsage, p.token},
-		"export":  {exportUsage, p.export},
-		"version": {"Usage: ldapsuggest version\n\nPrints the version.\n", p.version},
-		"help":    {usage, p.help},
+		"serve":      {serveUsage, p.serve},
+		"suggest":    {suggestUsage, p.suggest},
+		"policy":     {policyUsage, p.policy},
+		"breach":     {breachUsage, p.breach},
+		"token":      {tokenUsage, p.token},
+		"export":     {exportUsage, p.export},
+		"completion": {completionUsage, p.completion},
+		"version":    {versionUsage, p.version},
+		"help":       {usage, p.help},
 	}
 }
-
-// A usageError is a command line that cannot be understood.
-type usageError struct{ text string }
-
-func (e *usageError) Error() string { return e.text }
-
-func misuse(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
-
-// A hinted error tells what to do about it.
-type hinted struct {
-	error
-	hint string
-}
-
-func (h *hinted) Unwrap() error { return h.error }
-
-// errRejected is an answer with a password that the directory would refuse.
-var errRejected = errors.New("a password would be refused")
 
 func (p *program) run(ctx context.Context, args []string) int {
 	name := "help"
@@ -113,67 +90,40 @@ func (p *program) run(ctx context.Context, args []string) int {
 	case "-version", "--version":
 		name = "version"
 	}
-	c, ok := p.commands()[name]
+	commands := p.commands()
+	c, ok := commands[name]
 	if !ok {
-		p.complain(misuse("unknown command %q", name), "")
+		p.complain(unknownCommand("", name, slices.Collect(maps.Keys(commands))), "")
 		return exitUsage
 	}
 	err := c.run(ctx, args)
-	var wrong *usageError
 	switch {
-	case err == nil:
-		return 0
 	case errors.Is(err, flag.ErrHelp):
 		io.WriteString(p.stdout, c.usage)
-		return 0
-	case errors.Is(err, errRejected):
-		return exitRejected
-	case errors.As(err, &wrong):
+	case err != nil && !errors.Is(err, errRejected) && !errors.Is(err, errInterrupted):
 		p.complain(err, name)
-		return exitUsage
 	}
-	p.complain(err, name)
-	return exitFailure
-}
-
-// complain prints an error and what to do about it.
-func (p *program) complain(err error, name string) {
-	fmt.Fprintf(p.stderr, "ldapsuggest: %v\n", err)
-	var h *hinted
-	var wrong *usageError
-	switch {
-	case errors.As(err, &h):
-		fmt.Fprintf(p.stderr, "ldapsuggest: hint: %s\n", h.hint)
-	case errors.As(err, &wrong):
-		fmt.Fprintf(p.stderr, "ldapsuggest: hint: %s\n", strings.TrimSpace("see ldapsuggest help "+name))
-	}
+	return exitCode(err)
 }
 
 func (p *program) help(_ context.Context, args []string) error {
-	switch len(args) {
+	f := newFlags("help")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	switch f.NArg() {
 	case 0:
 		io.WriteString(p.stdout, usage)
 	case 1:
-		c, ok := p.commands()[args[0]]
+		commands := p.commands()
+		c, ok := commands[f.Arg(0)]
 		if !ok {
-			return misuse("unknown command %q", args[0])
+			return unknownCommand("", f.Arg(0), slices.Collect(maps.Keys(commands)))
 		}
 		io.WriteString(p.stdout, c.usage)
 	default:
 		return misuse("help takes one command")
 	}
-	return nil
-}
-
-func (p *program) version(_ context.Context, args []string) error {
-	if len(args) > 0 {
-		return misuse("version takes no arguments")
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return errors.New("the program was built without version information")
-	}
-	fmt.Fprintf(p.stdout, "ldapsuggest %s (%s)\n", info.Main.Version, info.GoVersion)
 	return nil
 }
 
@@ -185,10 +135,36 @@ func newFlags(name string) *flag.FlagSet {
 	return f
 }
 
+// A helpWanted is a command line that asks for help. It carries the flags that
+// the command takes, which is how completions are made of them.
+type helpWanted struct{ flags *flag.FlagSet }
+
+func (*helpWanted) Error() string { return flag.ErrHelp.Error() }
+func (*helpWanted) Unwrap() error { return flag.ErrHelp }
+
 func parse(f *flag.FlagSet, args []string) error {
 	err := f.Parse(args)
-	if err == nil || errors.Is(err, flag.ErrHelp) {
-		return err
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, flag.ErrHelp):
+		return &helpWanted{f}
 	}
-	return &usageError{err.Error()}
+	wrong := &usageError{text: err.Error()}
+	if name, ok := strings.CutPrefix(wrong.text, "flag provided but not defined: -"); ok {
+		var known []string
+		f.VisitAll(func(k *flag.Flag) { known = append(known, k.Name) })
+		if near := nearest(strings.TrimPrefix(name, "-"), known); near != "" {
+			wrong.near = dashed(near)
+		}
+	}
+	return wrong
+}
+
+// dashed is a flag as it is written: two dashes before a word.
+func dashed(name string) string {
+	if len(name) == 1 || name == strings.ToUpper(name) {
+		return "-" + name
+	}
+	return "--" + name
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -17,14 +16,10 @@ import (
 
 // count makes the backend's metrics. health may be nil.
 func (b *backend) count(p *program, c *config, health func() []directory.ServerHealth) {
-	version := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
-	}
 	inherited, _ := p.env("LISTEN_FDNAMES")
 	b.measured = c.Listen.Metrics != "" || slices.Contains(strings.Split(inherited, ":"), "metrics")
 	b.metrics = metrics.New(metrics.Config{
-		Version: version,
+		Version: version(),
 		Operations: map[string]string{
 			extop.GeneratePasswordRequestOID:        "generatePassword",
 			extop.PasswordQualityRequestOID:         "passwordQuality",

@@ -75,7 +75,7 @@ func (p *program) policy(ctx context.Context, args []string) error {
 		if args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
 			return flag.ErrHelp
 		}
-		return misuse("unknown command %q", "policy "+args[0])
+		return unknownCommand("policy", args[0], verbs(policyUsage, "policy"))
 	}
 	o, err := p.policyOptions(args[0], args[1:])
 	if err != nil {
@@ -244,7 +244,11 @@ func (p *program) openPolicies(ctx context.Context, o *policyOptions) (*config, 
 
 // explain adds to a failure what to do about it, where its text does not say.
 func (o *policyOptions) explain(err error) error {
-	return explain(err, &suggestOptions{url: o.where(), dn: o.dn})
+	target := ""
+	if len(o.names) == 1 {
+		target = o.names[0]
+	}
+	return asked{server: o.where(), dn: o.dn, target: target}.explain(err)
 }
 
 func (o *policyOptions) where() string {

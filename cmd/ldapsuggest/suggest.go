@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
 	"github.com/ldapsuggest/ldapsuggest/extop"
-	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/restbridge"
 )
 
@@ -125,7 +123,7 @@ func (p *program) suggest(ctx context.Context, args []string) error {
 		if o.json {
 			p.stdout.Write(restbridge.EncodeError(err))
 		}
-		return explain(err, o)
+		return asked{server: o.url, front: true, dn: o.dn, target: o.target}.explain(err)
 	}
 	defer res.Wipe()
 	if err := p.printPasswords(res, o); err != nil {
@@ -240,6 +238,9 @@ func (p *program) promptPassword(ctx context.Context) ([]byte, error) {
 	}()
 	select {
 	case <-ctx.Done(): // interrupted: the terminal must show again what is typed
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil, errInterrupted
+		}
 		return nil, ctx.Err()
 	case a := <-answered:
 		if len(a.line) > 0 {
@@ -250,45 +251,4 @@ func (p *program) promptPassword(ctx context.Context) ([]byte, error) {
 		}
 		return nil, errors.New("no password was given")
 	}
-}
-
-// explain adds to a failure what to do about it.
-func explain(err error, o *suggestOptions) error {
-	var res *result.Error
-	if !errors.As(err, &res) {
-		return err
-	}
-	var hint string
-	var unknownAuthority x509.UnknownAuthorityError
-	var wrongName x509.HostnameError
-	switch {
-	case errors.As(err, &unknownAuthority):
-		hint = `--cacert FILE names a certificate to trust; "ldapsuggest serve" keeps the one that it made in DATA/tls.crt`
-	case errors.As(err, &wrongName):
-		hint = "-H must name the server as its certificate does: " + wrongName.Error()
-	case res.Code == result.Unavailable:
-		hint = fmt.Sprintf(`is a server listening at %s? "ldapsuggest serve" starts one`, o.url)
-	case res.Code == result.InvalidCredentials:
-		hint = "check -D and the password"
-	case res.Code == result.ConfidentialityRequired:
-		hint = "add -ZZ, or use an ldaps:// URL"
-	case res.Code == result.ProtocolError:
-		hint = "does -H name an ldapsuggest server, or the directory behind it?"
-	case res.Code == result.InsufficientAccessRights && o.target != "":
-		hint = "the directory must let " + o.dn + " read the target entry"
-	}
-	text := fmt.Sprintf("%s (%d)", res.Code, int(res.Code))
-	switch {
-	case res.Code == result.Unavailable && res.Cause != nil: // nobody answered
-		text = fmt.Sprintf("no answer from %s: %v", o.url, res.Cause)
-	case res.Text != "":
-		text += ": " + res.Text
-	}
-	if res.MatchedDN != "" {
-		text += "; the directory knows " + res.MatchedDN
-	}
-	if hint == "" {
-		return errors.New(text)
-	}
-	return &hinted{errors.New(text), hint}
 }

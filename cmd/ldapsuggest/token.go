@@ -60,7 +60,7 @@ func (p *program) token(_ context.Context, args []string) error {
 	case "-h", "-help", "--help":
 		return flag.ErrHelp
 	}
-	return misuse("unknown command %q", "token "+args[0])
+	return unknownCommand("token", args[0], verbs(tokenUsage, "token"))
 }
 
 // tokenFlags are the flags of all token commands.
@@ -215,7 +215,7 @@ func (p *program) tokenRevoke(args []string) error {
 	}
 	err = store.Revoke(f.Arg(0))
 	if errors.Is(err, token.ErrNotFound) {
-		return &hinted{fmt.Errorf("no token has the ID %q", f.Arg(0)), "ldapsuggest token list shows the IDs"}
+		return &hinted{&reworded{fmt.Sprintf("no token has the ID %q", f.Arg(0)), errNotFound}, "ldapsuggest token list shows the IDs"}
 	}
 	return err
 }
