@@ -139,16 +139,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	cfg = cfg.withDefaults()
 	s := &Server{cfg: cfg, mux: http.NewServeMux(), busy: make(chan struct{}, cfg.MaxRequests)}
-	s.http = http.Server{
-		Handler:           s,
-		TLSConfig:         cfg.TLSConfig,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       20 * time.Second,
-		WriteTimeout:      20*time.Second + cfg.Timeout,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
-	}
+	s.listenWith(s)
 	s.direct = cfg.Authenticate
 	if cfg.CredentialCache > 0 {
 		s.credentials = newCredentialCache(cfg.Authenticate, cfg.CredentialCache)
@@ -186,6 +177,28 @@ func (s *Server) routeDirectory() {
 	}
 	if s.cfg.Requirements != nil {
 		s.mux.Handle("/directory/v1/passwordRequirements", s.operation(s.passwordRequirements))
+	}
+}
+
+// NewFront returns a Server that has h answer the requests that come to its
+// listeners: for Servers that take turns, each of which is an http.Handler.
+// Of cfg, what has to do with listeners and connections counts.
+func NewFront(cfg Config, h http.Handler) *Server {
+	s := &Server{cfg: cfg.withDefaults()}
+	s.listenWith(h)
+	return s
+}
+
+func (s *Server) listenWith(h http.Handler) {
+	s.http = http.Server{
+		Handler:           h,
+		TLSConfig:         s.cfg.TLSConfig,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       20 * time.Second,
+		WriteTimeout:      20*time.Second + s.cfg.Timeout,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
 }
 
