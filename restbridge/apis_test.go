@@ -50,6 +50,8 @@ func (policies) Exists(context.Context, string) (bool, error) { return true, nil
 
 func (policies) Dialect() string { return "test" }
 
+func (p policies) List(context.Context) ([]string, error) { return []string{p.compiled.Policy.DN}, nil }
+
 func (policies) ResolveName(_ context.Context, name string) (string, error) {
 	if _, err := dn.Parse(name); err != nil {
 		return "uid=found,dc=example,dc=com", nil
@@ -157,6 +159,7 @@ func fullServer(t testing.TB, f *full) *Server {
 		Generate:     extop.NewGeneratePassword(extop.GeneratePasswordConfig{Policies: p}),
 		Validate:     extop.NewValidatePassword(extop.ValidatePasswordConfig{Policies: p}),
 		Explain:      extop.NewEffectivePolicy(extop.EffectivePolicyConfig{Policies: p}),
+		List:         extop.NewListPolicies(extop.ListPoliciesConfig{Policies: p}),
 		Requirements: extop.NewPasswordQuality(extop.PasswordQualityConfig{Policies: p}),
 		Authenticate: &people{},
 		Tokens:       Tokens{Store: f.store, Delegate: &Delegate{Directory: f.tree}},

@@ -112,8 +112,10 @@ func TestValidatePassword(t *testing.T) {
 
 func TestEffectivePolicy(t *testing.T) {
 	op := &asked[extop.EffectivePolicyRequest, *policy.Explanation]{
-		answer: &policy.Explanation{Dialect: "fake", PolicyDN: "cn=p", Satisfiable: true},
-		note:   func(r extop.EffectivePolicyRequest) string { return string('0'+rune(r.Selection)) + " " + r.DN },
+		answer: &policy.Explanation{
+			Dialect: "fake", PolicyDN: "cn=p", Satisfiable: true, Resolution: []policy.ExplainedStep{}, Rules: []policy.ExplainedRule{},
+		},
+		note: func(r extop.EffectivePolicyRequest) string { return string('0'+rune(r.Selection)) + " " + r.DN },
 	}
 	b := start(t, nil, func(c *Config) { c.Explain = op })
 	const path = "/directory/v1/effectivePolicy"

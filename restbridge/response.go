@@ -37,7 +37,7 @@ func statusOf(c result.Code) int {
 		return http.StatusForbidden
 	case result.NoSuchObject:
 		return http.StatusNotFound
-	case result.UnwillingToPerform:
+	case result.UnwillingToPerform, result.SizeLimitExceeded:
 		return http.StatusUnprocessableEntity
 	case result.Busy, result.Unavailable, result.TimeLimitExceeded, result.AdminLimitExceeded, result.Canceled:
 		return http.StatusServiceUnavailable

@@ -25,14 +25,17 @@ type Config struct {
 		Do(ctx context.Context, caller extop.Caller, r extop.GeneratePasswordRequest, controls []extop.Control) (*extop.GeneratePasswordResult, error)
 	}
 
-	// Validate, Explain and Requirements are the operations behind
-	// validatePassword, effectivePolicy and passwordRequirements. Those that
-	// are nil are not served.
+	// Validate, Explain, List and Requirements are the operations behind
+	// validatePassword, effectivePolicy, passwordPolicies and
+	// passwordRequirements. Those that are nil are not served.
 	Validate interface {
 		Do(ctx context.Context, caller extop.Caller, r extop.ValidatePasswordRequest, controls []extop.Control) (*extop.ValidatePasswordResult, error)
 	}
 	Explain interface {
 		Do(ctx context.Context, caller extop.Caller, r extop.EffectivePolicyRequest, controls []extop.Control) (*policy.Explanation, error)
+	}
+	List interface {
+		Do(ctx context.Context, caller extop.Caller) ([]extop.ListedPolicy, error)
 	}
 	Requirements interface {
 		Do(ctx context.Context, caller extop.Caller, r extop.PasswordQualityRequest, controls []extop.Control) (*extop.PasswordQualityResult, error)
@@ -174,6 +177,9 @@ func (s *Server) routeDirectory() {
 	}
 	if s.cfg.Explain != nil {
 		s.mux.Handle("/directory/v1/effectivePolicy", s.query(s.effectivePolicy))
+	}
+	if s.cfg.List != nil {
+		s.mux.Handle("/directory/v1/passwordPolicies", s.query(s.passwordPolicies))
 	}
 	if s.cfg.Requirements != nil {
 		s.mux.Handle("/directory/v1/passwordRequirements", s.operation(s.passwordRequirements))

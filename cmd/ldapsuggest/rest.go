@@ -154,6 +154,7 @@ func newREST(c *config, back *backend, ops operations, tlsConfig *tls.Config, lo
 		Generate:         ops.generate,
 		Validate:         extop.NewValidatePassword(extop.ValidatePasswordConfig{Policies: back.counted(), Audit: back.audit(log)}),
 		Explain:          extop.NewEffectivePolicy(extop.EffectivePolicyConfig{Policies: back.counted(), Audit: back.audit(log)}),
+		List:             extop.NewListPolicies(extop.ListPoliciesConfig{Policies: back.counted(), Audit: back.audit(log)}),
 		Requirements:     ops.quality,
 		Authenticate:     users,
 		CredentialCache:  c.REST.CredentialCache,
