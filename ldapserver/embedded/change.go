@@ -232,7 +232,7 @@ func (c *change) check() error {
 }
 
 func (c *change) configProblems() ([]string, error) {
-	err := c.d.dialect.CheckConfig(c.ctx, c.view())
+	err := c.d.dialect().CheckConfig(c.ctx, c.view())
 	if err == nil {
 		return nil, nil
 	}
@@ -278,11 +278,11 @@ func (c *change) stillUsed() error {
 
 // policyOf reads the policy in force for an entry as this transaction has it.
 func (c *change) policyOf(name string) (*policy.Policy, policy.Located, error) {
-	loc, err := c.d.dialect.Locate(c.ctx, c.view(), policy.Selection{Target: name})
+	loc, err := c.d.dialect().Locate(c.ctx, c.view(), policy.Selection{Target: name})
 	if err != nil {
 		return nil, loc, err
 	}
-	p, err := c.d.dialect.Load(c.ctx, c.view(), loc.Ref)
+	p, err := c.d.dialect().Load(c.ctx, c.view(), loc.Ref)
 	return p, loc, err
 }
 

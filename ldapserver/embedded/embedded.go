@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
@@ -63,11 +64,11 @@ type Directory struct {
 	AdminPassword string
 
 	log      *slog.Logger
+	dir      string // Config.Dir
 	store    *store
 	schema   *schema.Schema
 	hasher   *hasher.Hasher
-	dialect  *opendj.Dialect
-	policies *policy.Service
+	judge    atomic.Pointer[Judge]
 	adminKey treeKey
 	server   *server
 
@@ -105,18 +106,13 @@ func Open(ctx context.Context, cfg Config) (*Directory, error) {
 		store:  st,
 		schema: sch,
 		hasher: hasher.New(0),
-		dialect: opendj.New(opendj.Config{
-			// pwdPolicySubentry, as computed here, knows no subentries.
-			OwnResolution: true,
-			WordList:      wordLists(cfg.Dir),
-			Breaches:      cfg.Breaches,
-		}),
+		dir:    cfg.Dir,
 	}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
-	d.policies = policy.NewService(d.dialect, d, policy.ServiceConfig{Generator: cfg.Generator, TTL: policyTTL})
-	d.OnChange(d.policies.Invalidate)
+	d.judge.Store(d.Judge(cfg.Generator, cfg.Breaches))
+	d.OnChange(func() { d.Policies().Invalidate() })
 	if err := d.prepare(ctx, cfg); err != nil {
 		return nil, errors.Join(err, st.discard())
 	}
@@ -138,10 +134,40 @@ func (d *Directory) Close() error {
 
 // Policies resolves the policies of this directory. It is the service that
 // the directory judges new passwords with; it never serves a stale policy.
-func (d *Directory) Policies() *policy.Service { return d.policies }
+func (d *Directory) Policies() *policy.Service { return d.judge.Load().policies }
 
 // Dialect returns how policies are read.
-func (d *Directory) Dialect() policy.Dialect { return d.dialect }
+func (d *Directory) Dialect() policy.Dialect { return d.dialect() }
+
+func (d *Directory) dialect() *opendj.Dialect { return d.judge.Load().dialect }
+
+// A Judge is what new passwords are judged and made with, besides the
+// entries of a directory.
+type Judge struct {
+	dialect  *opendj.Dialect
+	policies *policy.Service
+}
+
+// Judge returns one for this directory that it does not use yet. The
+// arguments are as in Config.
+func (d *Directory) Judge(generator policy.Config, breaches func(baseURL string) (rule.Breaches, error)) *Judge {
+	dialect := opendj.New(opendj.Config{
+		// pwdPolicySubentry, as computed here, knows no subentries.
+		OwnResolution: true,
+		WordList:      wordLists(d.dir),
+		Breaches:      breaches,
+	})
+	return &Judge{dialect, policy.NewService(dialect, d, policy.ServiceConfig{Generator: generator, TTL: policyTTL})}
+}
+
+// Policies resolves policies by j. It is never stale once Use has returned.
+func (j *Judge) Policies() *policy.Service { return j.policies }
+
+// Use replaces the judge.
+func (d *Directory) Use(j *Judge) {
+	d.judge.Store(j)
+	j.policies.Invalidate() // nobody told it of changes so far
+}
 
 // OnChange registers a function to be called after each committed change
 // that can alter which policy is in force for an entry, or what it demands.

@@ -110,7 +110,7 @@ func TestFirstStart(t *testing.T) {
 	if err := c.Bind(d.AdminDN, d.AdminPassword); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.dialect.CheckConfig(t.Context(), d); err != nil {
+	if err := d.dialect().CheckConfig(t.Context(), d); err != nil {
 		t.Errorf("the default policies: %v", err)
 	}
 	for dn, want := range map[string]string{joDN: defaultPolicy, aminaDN: securePolicy, "uid=nobody,dc=example,dc=com": defaultPolicy} {

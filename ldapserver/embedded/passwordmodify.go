@@ -109,7 +109,7 @@ func (d *Directory) modifyPassword(ctx context.Context, s session, p passwordMod
 
 // generate draws a password that the target's policy accepts.
 func (d *Directory) generate(ctx context.Context, target string) ([]byte, error) {
-	eff, err := d.policies.Resolve(ctx, policy.Selection{Target: target})
+	eff, err := d.Policies().Resolve(ctx, policy.Selection{Target: target})
 	if err != nil {
 		return nil, err
 	}

@@ -206,7 +206,7 @@ func TestBrokenEditsAreRefused(t *testing.T) {
 	if len(after) != len(before) {
 		t.Errorf("%d entries, %d before", len(after), len(before))
 	}
-	if err := d.dialect.CheckConfig(t.Context(), d); err != nil {
+	if err := d.dialect().CheckConfig(t.Context(), d); err != nil {
 		t.Error(err)
 	}
 }
