@@ -58,11 +58,50 @@ type AuditRecord struct {
 	// Err is how the operation ended; nil for success. Its private cause is
 	// for the log.
 	Err *result.Error
+
+	// Pending is set in the record of a request that was completed and is
+	// about to be given to the directory. The record of its end follows, with
+	// the same Time.
+	Pending bool
+
+	// Write tells what the directory had to do with the end of a request that
+	// was completed.
+	Write Write
 }
 
-// An Auditor is told of every operation once it has ended. It must not block:
-// a server calls it where it reads requests.
-type Auditor func(ctx context.Context, r AuditRecord)
+// A Write is what became of a request that was completed for the directory.
+type Write int
+
+// What may become of it.
+const (
+	NoWrite    Write = iota // it ended before there was anything to give to the directory
+	Answered                // Err is the directory's answer
+	Unanswered              // the directory got it, and its answer is not known
+	Unsent                  // the directory did not get it
+)
+
+// String returns "", "answered", "unanswered" or "unsent".
+func (w Write) String() string {
+	switch w {
+	case Answered:
+		return "answered"
+	case Unanswered:
+		return "unanswered"
+	case Unsent:
+		return "unsent"
+	}
+	return ""
+}
+
+// An Auditor is told of every operation once it has ended, before the caller
+// is. An error of its refuses the operation: the caller gets the error
+// instead of what was found out or made. It refuses a request that is about
+// to be given to the directory, too (AuditRecord.Pending), but not one that
+// the directory has performed.
+//
+// A server calls it where it reads requests: it must not block, unless the
+// operation is told so by AuditWaits.
+type Auditor func(ctx context.Context, r AuditRecord) error
 
 // begin returns the record of an operation that begins now.
 func (a Auditor) begin(oid string, caller Caller) AuditRecord {
@@ -74,21 +113,34 @@ func (a Auditor) begin(oid string, caller Caller) AuditRecord {
 	return r
 }
 
-func (a Auditor) record(ctx context.Context, r AuditRecord, err error) {
+// record tells the auditor how an operation ended, and returns what the
+// caller is to be told.
+func (a Auditor) record(ctx context.Context, r AuditRecord, err error) error {
 	if a == nil {
-		return
+		return err
 	}
 	r.Duration = time.Since(r.Time)
 	r.Err = result.From(err)
-	a(ctx, r)
+	if refused := a(ctx, r); err == nil {
+		return refused
+	}
+	return err
+}
+
+// pending tells the auditor that the directory is about to get a request.
+func (a Auditor) pending(ctx context.Context, r AuditRecord) error {
+	if a == nil {
+		return nil
+	}
+	r.Pending = true
+	return a(ctx, r)
 }
 
 // audited performs an operation and records how it ended. The error is a
 // *result.Error.
 func audited[T any](ctx context.Context, a Auditor, rec AuditRecord, perform func(context.Context, *AuditRecord) (T, error)) (T, error) {
 	out, err := perform(ctx, &rec)
-	a.record(ctx, rec, err)
-	if err != nil {
+	if err = a.record(ctx, rec, err); err != nil {
 		var none T
 		return none, result.From(err)
 	}

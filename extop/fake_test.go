@@ -220,9 +220,19 @@ func (c *fakeCaller) See(_ context.Context, d, authzID string) error {
 }
 
 // audits collects audit records.
-type audits struct{ records []AuditRecord }
+type audits struct {
+	records, pending []AuditRecord
+	refuse           error // if not nil, what nobody gets past
+}
 
-func (a *audits) record(_ context.Context, r AuditRecord) { a.records = append(a.records, r) }
+func (a *audits) record(_ context.Context, r AuditRecord) error {
+	if r.Pending {
+		a.pending = append(a.pending, r)
+	} else {
+		a.records = append(a.records, r)
+	}
+	return a.refuse
+}
 
 func (a *audits) last(t *testing.T) AuditRecord {
 	t.Helper()

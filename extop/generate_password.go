@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/internal/trail"
 	"github.com/ldapsuggest/ldapsuggest/policy"
 	"github.com/ldapsuggest/ldapsuggest/policy/generate"
 )
@@ -355,6 +356,10 @@ type GeneratePasswordConfig struct {
 
 	// Audit, if not nil, is told how each request ended.
 	Audit Auditor
+
+	// AuditWaits says that Audit may wait, so that no request is answered
+	// where requests are read.
+	AuditWaits bool
 }
 
 // GeneratePassword is the Generate Password operation. It changes nothing in
@@ -382,7 +387,7 @@ func NewGeneratePassword(cfg GeneratePasswordConfig) *GeneratePassword {
 	}
 	g := &GeneratePassword{cfg: cfg}
 	g.rands.New = func() any { return generate.NewRand(nil) }
-	if ready, ok := cfg.Policies.(readyPolicies); ok && cfg.Authorize == nil {
+	if ready, ok := cfg.Policies.(readyPolicies); ok && cfg.Authorize == nil && !cfg.AuditWaits {
 		g.ready = ready
 	}
 	return g
@@ -393,8 +398,7 @@ func NewGeneratePassword(cfg GeneratePasswordConfig) *GeneratePassword {
 func (g *GeneratePassword) ServeExtended(ctx context.Context, req *Request) (*Response, error) {
 	r, err := DecodeGeneratePasswordRequest(req.Value)
 	if err != nil {
-		g.cfg.Audit.record(ctx, g.cfg.Audit.begin(GeneratePasswordRequestOID, req.Caller), err)
-		return nil, err
+		return nil, g.cfg.Audit.record(ctx, g.cfg.Audit.begin(GeneratePasswordRequestOID, req.Caller), err)
 	}
 	res, err := g.Do(ctx, req.Caller, r, req.Controls)
 	if err != nil {
@@ -432,8 +436,10 @@ func (g *GeneratePassword) ServeImmediate(ctx context.Context, req *Request, res
 	}
 	rec := g.begin(req.Caller, r)
 	res, err := g.perform(ctx, r, req.Controls, &rec, eff)
-	g.cfg.Audit.record(ctx, rec, err)
-	if err != nil {
+	if err = g.cfg.Audit.record(ctx, rec, err); err != nil {
+		if res != nil {
+			res.Wipe()
+		}
 		return true, err
 	}
 	defer res.Wipe()
@@ -464,8 +470,10 @@ func (g *GeneratePassword) draws(r GeneratePasswordRequest) int {
 func (g *GeneratePassword) Do(ctx context.Context, caller Caller, r GeneratePasswordRequest, controls []Control) (*GeneratePasswordResult, error) {
 	rec := g.begin(caller, r)
 	res, err := g.perform(ctx, r, controls, &rec, nil)
-	g.cfg.Audit.record(ctx, rec, err)
-	if err != nil {
+	if err = g.cfg.Audit.record(ctx, rec, err); err != nil {
+		if res != nil {
+			res.Wipe()
+		}
 		return nil, result.From(err)
 	}
 	return res, nil
@@ -507,7 +515,7 @@ func (g *GeneratePassword) perform(ctx context.Context, r GeneratePasswordReques
 		rnd.Forget()
 		g.rands.Put(rnd)
 	}()
-	passwords, err := eff.Suggest(ctx, policy.SuggestOptions{
+	passwords, err := suggest(ctx, eff, policy.SuggestOptions{
 		Count:    min(r.Count, g.cfg.MaxPasswords),
 		Attempts: min(r.Attempts, g.cfg.MaxAttempts),
 		Rand:     rnd,
@@ -527,6 +535,23 @@ func (g *GeneratePassword) perform(ctx context.Context, r GeneratePasswordReques
 	}
 	rec.Returned = len(passwords)
 	return res, nil
+}
+
+// suggest is eff.Suggest in a span of its own.
+func suggest(ctx context.Context, eff *policy.Effective, o policy.SuggestOptions) ([]policy.Suggestion, error) {
+	ctx, span := trail.Start(ctx, trail.Internal, "generate")
+	span.Int("ldapsuggest.passwords", o.Count)
+	list, err := eff.Suggest(ctx, o)
+	span.End(endOf(err))
+	return list, err
+}
+
+// endOf names how something ended, for a span.
+func endOf(err error) string {
+	if err == nil {
+		return result.Success.String()
+	}
+	return result.From(err).Code.String()
 }
 
 func policyName(dn string) string {

@@ -331,9 +331,13 @@ func (g *GeneratePasswordControl) Rewrite(ctx context.Context, req *Relayed) (*R
 	rec := g.cfg.Audit.begin(GeneratePasswordRequestControlOID, req.Caller)
 	rec.Requested = 1
 	sent, err := g.rewrite(ctx, req, &rec)
+	if err == nil {
+		if err = g.cfg.Audit.pending(ctx, rec); err != nil {
+			sent.Wipe()
+		}
+	}
 	if err != nil {
-		g.cfg.Audit.record(ctx, rec, err)
-		return nil, result.From(err)
+		return nil, result.From(g.cfg.Audit.record(ctx, rec, err))
 	}
 	sent.Done = g.cfg.done(ctx, rec)
 	return sent, nil

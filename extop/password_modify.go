@@ -190,7 +190,7 @@ func (r PasswordModifyResponse) Encode() []byte {
 // reasons for which DefaultMaxAttempts candidates in a row would have been
 // refused.
 func GenerateOne(ctx context.Context, eff *policy.Effective) (policy.Password, error) {
-	ss, err := eff.Suggest(ctx, policy.SuggestOptions{Count: 1, Attempts: DefaultMaxAttempts})
+	ss, err := suggest(ctx, eff, policy.SuggestOptions{Count: 1, Attempts: DefaultMaxAttempts})
 	if err != nil {
 		return policy.Password{}, err
 	}
@@ -247,12 +247,14 @@ func (p *PasswordModify) Rewrite(ctx context.Context, req *Relayed) (*Rewritten,
 	if err == nil {
 		var sent *Rewritten
 		if sent, err = p.rewrite(ctx, req, r, &rec); err == nil {
-			return sent, nil
+			if err = p.cfg.Audit.pending(ctx, rec); err == nil {
+				return sent, nil
+			}
+			sent.Wipe()
 		}
 		r.Wipe()
 	}
-	p.cfg.Audit.record(ctx, rec, err)
-	return nil, result.From(err)
+	return nil, result.From(p.cfg.Audit.record(ctx, rec, err))
 }
 
 func (p *PasswordModify) rewrite(ctx context.Context, req *Relayed, r PasswordModifyRequest, rec *AuditRecord) (*Rewritten, error) {

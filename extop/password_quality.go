@@ -250,8 +250,7 @@ func NewPasswordQuality(cfg PasswordQualityConfig) *PasswordQuality {
 func (q *PasswordQuality) ServeExtended(ctx context.Context, req *Request) (*Response, error) {
 	r, err := DecodePasswordQualityRequest(req.Value)
 	if err != nil {
-		q.cfg.Audit.record(ctx, q.cfg.Audit.begin(PasswordQualityRequestOID, req.Caller), err)
-		return nil, err
+		return nil, q.cfg.Audit.record(ctx, q.cfg.Audit.begin(PasswordQualityRequestOID, req.Caller), err)
 	}
 	res, err := q.Do(ctx, req.Caller, r, req.Controls)
 	if err != nil {
@@ -273,8 +272,7 @@ func (q *PasswordQuality) Do(ctx context.Context, caller Caller, r PasswordQuali
 		rec.Target = r.DN
 	}
 	res, err := q.do(ctx, r, controls, &rec)
-	q.cfg.Audit.record(ctx, rec, err)
-	if err != nil {
+	if err = q.cfg.Audit.record(ctx, rec, err); err != nil {
 		return nil, result.From(err)
 	}
 	return res, nil

@@ -2,6 +2,7 @@ package extop
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
@@ -94,6 +95,15 @@ func (c *RewriteConfig) done(ctx context.Context, rec AuditRecord) func(*result.
 		}
 		rec.Duration = time.Since(rec.Time)
 		rec.Err = err
-		c.Audit(ctx, rec)
+		rec.Write = Answered
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrUnanswered):
+			rec.Write = Unanswered
+		case errors.Is(err, ErrUnsent):
+			rec.Write = Unsent
+		}
+		// It is too late to refuse.
+		_ = c.Audit(ctx, rec)
 	}
 }

@@ -136,7 +136,7 @@ func TestValidatePasswordTellsNobody(t *testing.T) {
 	w.policy(strictPolicyDN, rule.Length{Min: 40}, rule.Palindrome{}, rule.BadWords{Words: []string{"tr0ub"}}, rule.ClassMinimums{Uppers: 3}, rule.UniqueCharacters{Min: 30})
 	var out strings.Builder
 	log := slog.New(slog.NewTextHandler(&out, nil))
-	v := NewValidatePassword(ValidatePasswordConfig{Policies: w.service(), Audit: func(_ context.Context, r AuditRecord) { log.Info("audit", "record", r) }})
+	v := NewValidatePassword(ValidatePasswordConfig{Policies: w.service(), Audit: func(_ context.Context, r AuditRecord) error { log.Info("audit", "record", r); return nil }})
 	req := ValidatePasswordRequest{Selection: SelectPolicyDN, DN: strictPolicyDN, Password: clearText(secret)}
 	res, err := v.Do(t.Context(), newCaller(w), req, nil)
 	if err != nil || len(res.Errors) < 4 {

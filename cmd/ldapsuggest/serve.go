@@ -310,10 +310,13 @@ func (b *backend) audit(log *slog.Logger) extop.Auditor {
 	if !logged && !b.measured {
 		return nil
 	}
-	return func(ctx context.Context, r extop.AuditRecord) {
+	return func(ctx context.Context, r extop.AuditRecord) error {
+		if r.Pending {
+			return nil
+		}
 		b.metrics.Audit(r)
 		if !logged {
-			return
+			return nil
 		}
 		line := append(make([]slog.Attr, 0, 13),
 			slog.String("operation", r.OID), slog.String("caller", r.AskedBy), slog.String("as", r.AuthzID),
@@ -329,6 +332,7 @@ func (b *backend) audit(log *slog.Logger) extop.Auditor {
 			}
 		}
 		log.LogAttrs(ctx, slog.LevelInfo, "audit", line...)
+		return nil
 	}
 }
 
