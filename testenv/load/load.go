@@ -10,6 +10,7 @@ package load
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -32,7 +33,8 @@ type Request struct {
 
 // A Target is a server with the operation that is measured on it.
 type Target struct {
-	Addr         string // TCP, 127.0.0.1:port
+	Addr         string      // TCP, 127.0.0.1:port
+	TLS          *tls.Config // nil for none
 	BindDN       string
 	BindPassword string
 	Request      Request
@@ -70,7 +72,12 @@ func Dial(ctx context.Context, t Target, shape Shape) (*Runner, error) {
 		if err != nil {
 			return nil, errors.Join(err, r.Close())
 		}
-		c := &conn{Conn: nc, reader: message.NewReader(nc, message.Limits{}), writer: bufio.NewWriterSize(nc, 1<<16)}
+		if t.TLS != nil {
+			nc = tls.Client(nc, t.TLS)
+		}
+		// As many requests as are in flight go in one write.
+		const request = 512
+		c := &conn{Conn: nc, reader: message.NewReader(nc, message.Limits{}), writer: bufio.NewWriterSize(nc, min(request*max(shape.Pipeline, 1), 1<<16))}
 		r.conns = append(r.conns, c)
 		if err := c.bind(t.BindDN, t.BindPassword); err != nil {
 			return nil, errors.Join(err, r.Close())

@@ -1,206 +1,137 @@
 package load_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/ldapsuggest/ldapsuggest/extop"
-	"github.com/ldapsuggest/ldapsuggest/ldapserver/message"
 	"github.com/ldapsuggest/ldapsuggest/testenv"
 	"github.com/ldapsuggest/ldapsuggest/testenv/load"
+	"github.com/ldapsuggest/ldapsuggest/testenv/report"
 )
-
-// whoAmI is slapd's cheapest answer (RFC 4532).
-var whoAmI = load.Request{
-	Append: func(dst []byte, id int32) []byte {
-		return message.AppendExtendedRequest(dst, id, "1.3.6.1.4.1.4203.1.11.3", nil, nil)
-	},
-	Response: message.ExtendedResponse,
-}
-
-// suggest is Generate Password for the default policy, or for an entry.
-func suggest(t testing.TB, target string) load.Request {
-	t.Helper()
-	var value []byte
-	if target != "" {
-		value = extop.GeneratePasswordRequest{Selection: extop.SelectTargetEntry, DN: target, Count: 1, Attempts: 5}.Encode()
-	}
-	return load.Request{
-		Append: func(dst []byte, id int32) []byte {
-			return message.AppendExtendedRequest(dst, id, extop.GeneratePasswordRequestOID, value, nil)
-		},
-		Response: message.ExtendedResponse,
-	}
-}
-
-// baseSearch reads two attributes of one entry.
-func baseSearch(dn string) load.Request {
-	return load.Request{
-		Append: func(dst []byte, id int32) []byte {
-			return message.AppendBaseSearch(dst, id, dn, nil, "cn", "mail")
-		},
-		Response: message.SearchResultDone,
-	}
-}
-
-// build builds the program, as it is shipped.
-func build(t testing.TB) (program string) {
-	t.Helper()
-	program = filepath.Join(t.TempDir(), "ldapsuggest")
-	if out, err := exec.Command("go", "build", "-o", program, "github.com/ldapsuggest/ldapsuggest/cmd/ldapsuggest").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return program
-}
-
-// frontEnd is the program itself, as a process of its own.
-type frontEnd struct {
-	ldap string
-	cmd  *exec.Cmd
-	log  bytes.Buffer
-}
-
-// start starts the program with a data directory, and a configuration unless
-// that is empty. It returns once the program listens.
-func start(t testing.TB, program, data, config string) *frontEnd {
-	t.Helper()
-	f := &frontEnd{ldap: freeAddr(t)}
-	args := []string{"serve", "--data", data, "--ldap", f.ldap, "--ldaps", "", "--rest", freeAddr(t)}
-	if config != "" {
-		path := filepath.Join(t.TempDir(), "ldapsuggest.yaml")
-		if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		args = append(args, "--config", path)
-	}
-	f.cmd = exec.Command(program, args...)
-	f.cmd.Stderr = &f.log
-	if err := f.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.stop(t) })
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		conn, err := net.Dial("tcp", f.ldap)
-		if err == nil {
-			_ = conn.Close()
-			return f
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("serve does not listen: %v\n%s", err, f.log.String())
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
-// stop ends the program, which may have ended already.
-func (f *frontEnd) stop(t testing.TB) {
-	t.Helper()
-	if f.cmd.ProcessState != nil {
-		return
-	}
-	_ = f.cmd.Process.Signal(syscall.SIGTERM)
-	if err := f.cmd.Wait(); err != nil {
-		t.Errorf("serve: %v\n%s", err, f.log.String())
-	}
-}
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // startSlapd starts a slapd for comparisons, and returns it with the
 // configuration of a front end before it.
 func startSlapd(t testing.TB) (s *testenv.Slapd, config string) {
 	t.Helper()
 	s = testenv.StartSlapd(t, testenv.SlapdOptions{ReadableConfig: true, Threads: 4, Databases: []testenv.SlapdDatabase{{Users: 1000}}})
-	secret := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(secret, []byte(s.Reader.Password), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	asJSON := func(v any) string {
-		b, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-	return s, fmt.Sprintf("directory:\n  urls: [%s]\n  bindDN: %s\n  bindPasswordFile: %s\nlog:\n  level: warn\n",
-		asJSON(s.URL), asJSON(s.Reader.DN), asJSON(secret))
+	return s, load.Config(t, s.URL, s.Reader.DN, s.Reader.Password, "")
 }
 
-// BenchmarkAgainstSlapd compares the front end with slapd itself, in rounds
-// of one second each, alternating: the ratio, and the processor time that an
-// operation takes in the front end. Run it with -benchtime 7x.
-func BenchmarkAgainstSlapd(b *testing.B) {
-	s, config := startSlapd(b)
-	f := start(b, build(b), b.TempDir(), config)
-	slapd := strings.TrimPrefix(s.URL, "ldap://")
-	user := s.UserDN(500)
-	for _, tc := range []struct {
-		name   string
-		ours   load.Request
-		theirs load.Request
-		shapes []load.Shape
-	}{
-		{"default policy to who am I", suggest(b, ""), whoAmI, []load.Shape{{8, 1}, {8, 16}, {64, 16}}},
-		{"target entry to base search", suggest(b, user), baseSearch(user), []load.Shape{{8, 1}, {8, 16}}},
-		{"relayed base search to direct", baseSearch(user), baseSearch(user), []load.Shape{{8, 1}, {8, 16}, {64, 16}}},
-	} {
-		for _, shape := range tc.shapes {
-			b.Run(strings.ReplaceAll(tc.name, " ", "_")+"/"+shape.String(), func(b *testing.B) {
-				dial := func(addr string, r load.Request) *load.Runner {
-					runner, err := load.Dial(b.Context(), load.Target{Addr: addr, BindDN: s.Reader.DN, BindPassword: s.Reader.Password, Request: r}, shape)
-					if err != nil {
-						b.Fatal(err)
-					}
-					return runner
-				}
-				ours, theirs := dial(f.ldap, tc.ours), dial(slapd, tc.theirs)
-				defer ours.Close()
-				defer theirs.Close()
-				if _, err := load.Compare(ours, theirs, 1, 100*time.Millisecond); err != nil { // warm up
-					b.Fatal(err)
-				}
-				var all load.Comparison
-				const round = 500 * time.Millisecond
-				before := processorTime(b, f.cmd.Process.Pid)
-				for b.Loop() {
-					c, err := load.Compare(ours, theirs, 1, round)
-					if err != nil {
-						b.Fatal(err)
-					}
-					all.A, all.B, all.Ratios = append(all.A, c.A...), append(all.B, c.B...), append(all.Ratios, c.Ratios...)
-				}
-				used := processorTime(b, f.cmd.Process.Pid) - before
-				operations := 0.0
-				for _, perSecond := range all.A {
-					operations += perSecond * round.Seconds()
-				}
-				b.ReportMetric(float64(used.Microseconds())/operations, "cpu-us/op")
-				b.ReportMetric(load.Median(all.Ratios), "ratio")
-				b.ReportMetric(load.Median(all.A), "ours/s")
-				b.ReportMetric(load.Median(all.B), "slapd/s")
-				b.ReportMetric(0, "ns/op")
-			})
+// A pair is what is compared: an operation of the front end, and one of the
+// directory behind it.
+type pair struct {
+	name         string
+	ours, theirs load.Target
+	shapes       []load.Shape
+}
+
+const round = 500 * time.Millisecond
+
+// outcome is what a pair gave.
+type outcome struct{ ours, theirs, ratio, cpu float64 }
+
+// compare runs a pair, a round for each of b.Loop.
+func compare(b *testing.B, f *load.FrontEnd, p pair, shape load.Shape) outcome {
+	dial := func(t load.Target) *load.Runner {
+		runner, err := load.Dial(b.Context(), t, shape)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return runner
+	}
+	ours, theirs := dial(p.ours), dial(p.theirs)
+	defer ours.Close()
+	defer theirs.Close()
+	if _, err := load.Compare(ours, theirs, 1, 100*time.Millisecond); err != nil { // warm up
+		b.Fatal(err)
+	}
+	var all load.Comparison
+	before := f.ProcessorTime(b)
+	for b.Loop() {
+		c, err := load.Compare(ours, theirs, 1, round)
+		if err != nil {
+			b.Fatal(err)
+		}
+		all.A, all.B, all.Ratios = append(all.A, c.A...), append(all.B, c.B...), append(all.Ratios, c.Ratios...)
+	}
+	used := f.ProcessorTime(b) - before
+	operations := 0.0
+	for _, perSecond := range all.A {
+		operations += perSecond * round.Seconds()
+	}
+	o := outcome{ours: load.Median(all.A), theirs: load.Median(all.B), ratio: load.Median(all.Ratios), cpu: float64(used.Microseconds()) / operations}
+	b.ReportMetric(o.cpu, "cpu-us/op")
+	b.ReportMetric(o.ratio, "ratio")
+	b.ReportMetric(o.ours, "ours/s")
+	b.ReportMetric(o.theirs, "theirs/s")
+	b.ReportMetric(0, "ns/op")
+	return o
+}
+
+// BenchmarkAgainst compares the front end with the directories themselves, in
+// rounds of half a second each, alternating: the ratio, and the processor time
+// that an operation takes in the front end. Run it with -benchtime 7x.
+func BenchmarkAgainst(b *testing.B) {
+	machine := report.NewMachine()
+	table := report.Table{Header: []string{"operation", "compared with", "shape", "ours/s", "theirs/s", "ratio", "CPU µs/op"}}
+	run := func(f *load.FrontEnd, pairs []pair) {
+		for _, p := range pairs {
+			ours, theirs, _ := strings.Cut(p.name, "; ")
+			for _, shape := range p.shapes {
+				var o outcome
+				b.Run(strings.ReplaceAll(p.name, " ", "_")+"/"+shape.String(), func(b *testing.B) { o = compare(b, f, p, shape) })
+				table.Add(ours, theirs, shape.String(), report.Number(o.ours), report.Number(o.theirs), report.Number(o.ratio), report.Number(o.cpu))
+			}
 		}
 	}
+	program := load.Build(b)
+	againstSlapd(b, program, run)
+	againstDS389(b, program, run)
+	section := report.Section{Name: "load"}
+	section.Printf("%s", machine.Describe(report.PackageVersion("slapd", "slapd"), report.PackageVersion("389 DS", "389-ds-base")))
+	section.Table(table)
+	section.Publish(b)
+}
+
+func againstSlapd(b *testing.B, program string, run func(*load.FrontEnd, []pair)) {
+	s, config := startSlapd(b)
+	f := load.Start(b, program, b.TempDir(), config)
+	slapd := strings.TrimPrefix(s.URL, "ldap://")
+	user := load.Always(s.UserDN(500))
+	// slapd writes passwords of eight characters, whatever the policy: users
+	// of a policy that takes them, or it refuses its own.
+	short := load.Always(s.UserDN(11))
+	target := func(addr string, a testenv.Account, r load.Request) load.Target {
+		return load.Target{Addr: addr, BindDN: a.DN, BindPassword: a.Password, Request: r}
+	}
+	few, many, most := load.Shape{Connections: 8, Pipeline: 1}, load.Shape{Connections: 8, Pipeline: 16}, load.Shape{Connections: 64, Pipeline: 16}
+	run(f, []pair{
+		{"Generate Password, default policy; slapd: who am I", target(f.LDAP, s.Reader, load.Suggest()), target(slapd, s.Reader, load.WhoAmI()), []load.Shape{few, many, most}},
+		{"Generate Password, target entry; slapd: base search", target(f.LDAP, s.Reader, load.SuggestFor(1, user)), target(slapd, s.Reader, load.BaseSearch(user)), []load.Shape{few, many}},
+		{"base search, relayed; slapd: base search", target(f.LDAP, s.Reader, load.BaseSearch(user)), target(slapd, s.Reader, load.BaseSearch(user)), []load.Shape{few, many, most}},
+		{"Generate Password, target entry; slapd: Password Modify, its own password", target(f.LDAP, s.Helpdesk, load.SuggestFor(1, short)), target(slapd, s.Helpdesk, load.PasswordModify(short)), []load.Shape{few, many}},
+		{"Password Modify, our password, slapd sets it; slapd: Password Modify, its own password", target(f.LDAP, s.Helpdesk, load.PasswordModify(short)), target(slapd, s.Helpdesk, load.PasswordModify(short)), []load.Shape{few, many}},
+	})
+}
+
+// againstDS389 uses TLS throughout: without it, 389 Directory Server refuses
+// Password Modify.
+func againstDS389(b *testing.B, program string, run func(*load.FrontEnd, []pair)) {
+	s := testenv.StartDS389(b, testenv.DS389Options{})
+	f := load.Start(b, program, b.TempDir(), load.Config(b, s.TLSURL, s.Reader.DN, s.Reader.Password, s.CAFile))
+	user := load.Always(s.UserDN(40))
+	ours := func(r load.Request) load.Target {
+		return load.Target{Addr: f.LDAPS, TLS: f.TLS(b), BindDN: s.Helpdesk.DN, BindPassword: s.Helpdesk.Password, Request: r}
+	}
+	theirs := load.Target{Addr: strings.TrimPrefix(s.TLSURL, "ldaps://"), TLS: s.TLSConfig(), BindDN: s.Helpdesk.DN, BindPassword: s.Helpdesk.Password, Request: load.PasswordModify(user)}
+	few := []load.Shape{{Connections: 8, Pipeline: 1}}
+	run(f, []pair{
+		{"Generate Password, target entry; 389 DS: Password Modify, its own password", ours(load.SuggestFor(1, user)), theirs, few},
+		{"Password Modify, our password, 389 DS sets it; 389 DS: Password Modify, its own password", ours(load.PasswordModify(user)), theirs, few},
+	})
 }
 
 // BenchmarkIdle measures the memory that an idle bound connection takes in
@@ -208,18 +139,18 @@ func BenchmarkAgainstSlapd(b *testing.B) {
 // process of its own: one that was busy before has memory to spare.
 func BenchmarkIdle(b *testing.B) {
 	const few, many = 100, 2000
-	program := build(b)
+	program := load.Build(b)
 	s, config := startSlapd(b)
 	var perConnection []float64
 	for b.Loop() {
-		f := start(b, program, b.TempDir(), config)
-		target := load.Target{Addr: f.ldap, BindDN: s.Reader.DN, BindPassword: s.Reader.Password}
+		f := load.Start(b, program, b.TempDir(), config)
+		target := load.Target{Addr: f.LDAP, BindDN: s.Reader.DN, BindPassword: s.Reader.Password}
 		memoryWith := func(n int) (*load.Runner, float64) {
 			r, err := load.Dial(b.Context(), target, load.Shape{Connections: n})
 			if err != nil {
 				b.Fatal(err)
 			}
-			return r, float64(memory(b, f.cmd.Process.Pid))
+			return r, f.Memory(b)
 		}
 		r1, before := memoryWith(few)
 		r2, after := memoryWith(many)
@@ -227,7 +158,7 @@ func BenchmarkIdle(b *testing.B) {
 		if err := errors.Join(r1.Close(), r2.Close()); err != nil {
 			b.Fatal(err)
 		}
-		f.stop(b)
+		f.Stop(b)
 	}
 	b.ReportMetric(load.Median(perConnection)/1024, "KiB/connection")
 	b.ReportMetric(0, "ns/op")
@@ -237,9 +168,9 @@ func BenchmarkIdle(b *testing.B) {
 // answer on the embedded directory, and its memory then: on an empty data
 // directory, which gets the example, and on one that is there.
 func BenchmarkStart(b *testing.B) {
-	program := build(b)
+	program := load.Build(b)
 	full := b.TempDir()
-	start(b, program, full, "").stop(b)
+	load.Start(b, program, full, "").Stop(b)
 	for name, data := range map[string]func() string{
 		"empty":    b.TempDir,
 		"existing": func() string { return full },
@@ -249,65 +180,24 @@ func BenchmarkStart(b *testing.B) {
 			for b.Loop() {
 				dir := data()
 				begin := time.Now()
-				f := start(b, program, dir, "")
+				f := load.Start(b, program, dir, "")
 				// The anonymous bind of Dial is answered by the directory.
-				r, err := load.Dial(b.Context(), load.Target{Addr: f.ldap}, load.Shape{Connections: 1})
+				r, err := load.Dial(b.Context(), load.Target{Addr: f.LDAP}, load.Shape{Connections: 1})
 				if err != nil {
 					b.Fatal(err)
 				}
 				took = append(took, float64(time.Since(begin).Microseconds())/1000)
-				resident = append(resident, float64(memory(b, f.cmd.Process.Pid))/(1<<20))
+				resident = append(resident, f.Memory(b)/(1<<20))
 				if err := r.Close(); err != nil {
 					b.Fatal(err)
 				}
-				f.stop(b)
+				f.Stop(b)
 			}
 			b.ReportMetric(load.Median(took), "ms")
 			b.ReportMetric(load.Median(resident), "MiB")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
-}
-
-// memory returns the resident memory of a process in octets.
-func memory(b *testing.B, pid int) int {
-	b.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		b.Fatal(err)
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			n, err := strconv.Atoi(strings.Fields(rest)[0])
-			if err != nil {
-				b.Fatal(err)
-			}
-			return n << 10
-		}
-	}
-	b.Fatal("no VmRSS")
-	return 0
-}
-
-// processorTime returns the processor time that a process has used.
-func processorTime(b *testing.B, pid int) time.Duration {
-	b.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		b.Fatal(err)
-	}
-	// utime and stime are the 14th and 15th field, in hundredths of a second;
-	// the second is a name in parentheses, with any characters.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	ticks := 0
-	for _, f := range fields[11:13] {
-		n, err := strconv.Atoi(f)
-		if err != nil {
-			b.Fatal(err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
 // TestCompare holds the load program to its word: it counts what was
@@ -323,14 +213,56 @@ func TestCompare(t *testing.T) {
 		t.Cleanup(func() { runner.Close() })
 		return runner
 	}
-	c, err := load.Compare(dial(whoAmI), dial(baseSearch(s.UserDN(1))), 2, 20*time.Millisecond)
+	c, err := load.Compare(dial(load.WhoAmI()), dial(load.BaseSearch(load.Always(s.UserDN(1)))), 2, 20*time.Millisecond)
 	if err != nil || len(c.Ratios) != 2 || c.A[0] <= 0 || c.B[1] <= 0 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if _, err := dial(baseSearch(s.UserDN(99))).Run(20 * time.Millisecond); err == nil {
+	if _, err := dial(load.BaseSearch(load.Always(s.UserDN(99)))).Run(20 * time.Millisecond); err == nil {
 		t.Error("a search that fails was counted")
 	}
 	if _, err := load.Dial(t.Context(), load.Target{Addr: addr, BindDN: s.Reader.DN, BindPassword: "wrong"}, load.Shape{Connections: 1}); err == nil {
 		t.Error("a bind that fails went unnoticed")
+	}
+}
+
+// TestRequests sends each request once the front end stands before slapd: an
+// operation that fails would stop a benchmark halfway.
+func TestRequests(t *testing.T) {
+	s, config := startSlapd(t)
+	f := load.Start(t, load.Build(t), t.TempDir(), config+"generatePassword: {maxPasswords: 100}\n")
+	users := load.Among(1000, s.UserDN)
+	for name, r := range map[string]load.Request{
+		"who am I":        load.WhoAmI(),
+		"default policy":  load.Suggest(),
+		"target entry":    load.SuggestFor(100, load.Always(s.UserDN(11))),
+		"base search":     load.BaseSearch(users),
+		"Password Modify": load.PasswordModify(load.Always(s.UserDN(11))),
+	} {
+		for _, target := range []load.Target{{Addr: f.LDAP}, {Addr: f.LDAPS, TLS: f.TLS(t)}} {
+			target.BindDN, target.BindPassword, target.Request = s.Helpdesk.DN, s.Helpdesk.Password, r
+			runner, err := load.Dial(t.Context(), target, load.Shape{Connections: 1, Pipeline: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if perSecond, err := runner.Run(time.Millisecond); err != nil || perSecond <= 0 {
+				t.Errorf("%s at %s: %v a second, %v", name, target.Addr, perSecond, err)
+			}
+			runner.Close()
+		}
+	}
+	if f.Memory(t) < 1<<20 || f.ProcessorTime(t) <= 0 {
+		t.Errorf("%v octets, %v", f.Memory(t), f.ProcessorTime(t))
+	}
+}
+
+// TestAmong wants every entry to come up.
+func TestAmong(t *testing.T) {
+	seen := make(map[string]bool)
+	dn := load.Among(10, strconv.Itoa)
+	for id := range int32(1000) {
+		seen[dn(id)] = true
+	}
+	if len(seen) != 10 || seen["10"] {
+		t.Errorf("%v", seen)
 	}
 }
