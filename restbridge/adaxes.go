@@ -286,7 +286,8 @@ func isSID(s string) bool {
 // docs/rest/adaxes.md has it for readers.
 func adaxesStatus(c result.Code) int {
 	switch c {
-	case result.UnwillingToPerform: // no user or domain, or a policy that nothing satisfies
+	case result.UnwillingToPerform, // no user or domain, or a policy that nothing satisfies
+		result.SizeLimitExceeded:
 		return http.StatusBadRequest
 	}
 	return statusOf(c)

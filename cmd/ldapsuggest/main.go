@@ -22,10 +22,11 @@ import (
 const usage = `Usage:
   ldapsuggest serve   [--config FILE] [--data DIR] [--ldap ADDR] [--ldaps ADDR] [--rest ADDR]
   ldapsuggest suggest [-H URL] -D DN (-w PASSWORD | -W | -y FILE) [--target DN | --policy DN] [-n COUNT]
-  ldapsuggest policy  detect | explain | check  [--config FILE | -H URL -D DN -y FILE] [DN]
+  ldapsuggest policy  detect | explain | check | list  [--config FILE | -H URL -D DN -y FILE] [DN]
   ldapsuggest breach  build SOURCE OUTPUT | check LIST
   ldapsuggest token   create --entry DN --api API | list | revoke ID
   ldapsuggest export  [--data DIR] [FILE]
+  ldapsuggest health  [--config FILE | --url URL]
   ldapsuggest completion SHELL
   ldapsuggest version [--json]
   ldapsuggest help [COMMAND]
@@ -72,6 +73,7 @@ func (p *program) commands() map[string]command {
 		"breach":     {breachUsage, p.breach},
 		"token":      {tokenUsage, p.token},
 		"export":     {exportUsage, p.export},
+		"health":     {healthUsage, p.health},
 		"completion": {completionUsage, p.completion},
 		"version":    {versionUsage, p.version},
 		"help":       {usage, p.help},

@@ -23,6 +23,7 @@ const policyUsage = `Usage:
   ldapsuggest policy detect  [DIRECTORY] [--json] [DN ...]
   ldapsuggest policy explain [DIRECTORY] [--json] [DN | --policy DN]
   ldapsuggest policy check   [DIRECTORY] [--json] [DN | --policy DN]
+  ldapsuggest policy list    [DIRECTORY] [--json]
 
 detect tells what kind of directory it is and by which sign, and tries what a
 suggestion takes: the default policy, the service account's own and those of
@@ -34,6 +35,9 @@ passwords are made. Without DN it is the default policy.
 
 check reads a password, one line, from standard input, or asks for it on a
 terminal, and tells whether the directory would accept it. It changes nothing.
+
+list prints all policies: whether a password can satisfy them, the entropy of
+a suggestion in bits, and which demands exclude each other.
 
 DIRECTORY is read as its service account. The default is what serve stands
 in front of: the configuration, or else the embedded directory, which must
@@ -66,10 +70,10 @@ Example:
 
 func (p *program) policy(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return misuse("policy detect, policy explain or policy check?")
+		return misuse("policy detect, policy explain, policy check or policy list?")
 	}
 	run, ok := map[string]func(context.Context, *policyOptions) error{
-		"detect": p.policyDetect, "explain": p.policyExplain, "check": p.policyCheck,
+		"detect": p.policyDetect, "explain": p.policyExplain, "check": p.policyCheck, "list": p.policyList,
 	}[args[0]]
 	if !ok {
 		if args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
@@ -124,6 +128,8 @@ func (p *program) policyOptions(command string, args []string) (*policyOptions, 
 		}
 	}
 	switch {
+	case command == "list" && (len(o.names) > 0 || o.policy != ""):
+		return nil, misuse("%s takes no DN: it lists all policies", o.command)
 	case command != "detect" && len(o.names) > 1:
 		return nil, misuse("%s takes one DN", o.command)
 	case command == "detect" && o.policy != "":
