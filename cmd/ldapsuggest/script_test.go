@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -51,11 +52,12 @@ func runScripts(t *testing.T, dir string, s *testenv.Slapd) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve":  serveScript,
-			"lines":  linesScript,
-			"try":    tryScript,
-			"readme": readmeScript,
-			"page":   pageScript,
+			"serve":   serveScript,
+			"lines":   linesScript,
+			"try":     tryScript,
+			"readme":  readmeScript,
+			"page":    pageScript,
+			"metrics": metricsScript,
 		},
 	})
 }
@@ -150,6 +152,27 @@ func serveScript(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("serve is not ready:\n%s", ts.ReadFile(ts.MkAbs("serve.err")))
 		}
 	}
+}
+
+// metricsScript is the script command
+//
+//	metrics FILE
+//
+// It puts a free port in place of METRICS in a configuration file, and sets
+// METRICS_ADDRESS and METRICS to that address and its URL.
+func metricsScript(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 || neg {
+		ts.Fatalf("usage: metrics FILE")
+	}
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	ts.Check(err)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	ts.Check(err)
+	ts.Check(l.Close())
+	text := strings.ReplaceAll(ts.ReadFile(args[0]), "METRICS", port)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+	ts.Setenv("METRICS_ADDRESS", "127.0.0.1:"+port)
+	ts.Setenv("METRICS", "http://127.0.0.1:"+port)
 }
 
 // linesScript is the script command
