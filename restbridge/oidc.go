@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -46,6 +47,12 @@ type OIDC struct {
 	// ClockSkew is how far apart the clocks may be. 0 means one minute.
 	ClockSkew time.Duration
 
+	// Scopes are what the claim scope (RFC 9068: words in a string) or scp
+	// (words in a string, or a list) must hold, by the name of the API that is
+	// called. With it, a token is for no API that is not in it. Nil means that
+	// a token is for all APIs: its audience is this service.
+	Scopes map[string]string
+
 	// Delegate acts for the entry. Required.
 	Delegate *Delegate
 
@@ -79,6 +86,14 @@ func NewOIDC(o *OIDC) (*OIDC, error) {
 	case o.ClockSkew < 0:
 		return nil, errors.New("restbridge: ClockSkew is below zero")
 	}
+	for api, scope := range o.Scopes {
+		if !slices.Contains(APIs(), api) {
+			return nil, fmt.Errorf("restbridge: a scope for %q, which is none of %s", api, strings.Join(APIs(), ", "))
+		}
+		if scope == "" || strings.ContainsAny(scope, " \"\\") {
+			return nil, fmt.Errorf("restbridge: %q is no scope", scope)
+		}
+	}
 	if o.Template != "" {
 		if _, err := dn.Parse(strings.ReplaceAll(o.Template, "{claim}", "x")); err != nil || !strings.Contains(o.Template, "{claim}") {
 			return nil, fmt.Errorf("restbridge: the template %q is no DN with {claim}", o.Template)
@@ -101,9 +116,9 @@ func isLoopbackHost(host string) bool {
 	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
-// AuthenticateToken implements TokenAuthenticator. A token is for all APIs:
-// its audience is this service.
-func (o *OIDC) AuthenticateToken(ctx context.Context, _ string, secret []byte) (Session, error) {
+// AuthenticateToken implements TokenAuthenticator. A good token without the
+// scope that the API takes is insufficientAccessRights(50).
+func (o *OIDC) AuthenticateToken(ctx context.Context, api string, secret []byte) (Session, error) {
 	v, err := o.provider(ctx)
 	if err != nil {
 		return nil, result.Wrap(err, result.Unavailable, "the OpenID provider cannot be asked now")
@@ -119,6 +134,9 @@ func (o *OIDC) AuthenticateToken(ctx context.Context, _ string, secret []byte) (
 	if err := o.checkTime(t, claims, time.Now()); err != nil {
 		return nil, errToken(err)
 	}
+	if err := o.checkScope(api, claims); err != nil {
+		return nil, err
+	}
 	var name string
 	if err := json.Unmarshal(claims[o.Claim], &name); err != nil || strings.TrimSpace(name) == "" {
 		return nil, errToken(fmt.Errorf("the claim %q is missing or no string", o.Claim))
@@ -133,6 +151,28 @@ func (o *OIDC) AuthenticateToken(ctx context.Context, _ string, secret []byte) (
 		}
 	}
 	return o.Delegate.Session(ctx, entry)
+}
+
+// checkScope reports whether a token may be used for an API.
+func (o *OIDC) checkScope(api string, claims map[string]json.RawMessage) error {
+	if len(o.Scopes) == 0 {
+		return nil
+	}
+	need, ok := o.Scopes[api]
+	if !ok {
+		return result.New(result.InsufficientAccessRights, "tokens of the OpenID provider are not for this API")
+	}
+	for _, claim := range []string{"scope", "scp"} {
+		var words string
+		var list []string
+		if raw, ok := claims[claim]; !ok || json.Unmarshal(raw, &words) != nil && json.Unmarshal(raw, &list) != nil {
+			continue
+		}
+		if slices.Contains(append(list, strings.Fields(words)...), need) {
+			return nil
+		}
+	}
+	return result.New(result.InsufficientAccessRights, "the token lacks the scope %q", need)
 }
 
 // checkTime judges exp, which must be there, and nbf (RFC 7519 4.1).

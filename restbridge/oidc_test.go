@@ -157,6 +157,45 @@ func TestOIDC(t *testing.T) {
 	}
 }
 
+// With scopes configured, a token is for the APIs whose scope it has.
+func TestOIDCScopes(t *testing.T) {
+	p := startProvider(t)
+	o, err := NewOIDC(&OIDC{
+		Issuer: p.URL, Audience: "ldapsuggest", Template: "uid={claim},dc=example,dc=com",
+		Delegate: &Delegate{Directory: people3()}, Client: p.Client(),
+		Scopes: map[string]string{DirectoryAPI: "passwords.suggest", ECGridAPI: "ecgrid"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Client().CloseIdleConnections()
+	c := dial(t, &full{config: func(c *Config) { c.Bearer = o }})
+	for _, tt := range []struct {
+		name, claim                  string
+		value                        any
+		directory, ecgrid, nextcloud int
+	}{
+		{"none", "x", "passwords.suggest", 403, 403, 403},
+		{"scope", "scope", "openid passwords.suggest", 200, 403, 403},
+		{"two", "scope", "ecgrid  passwords.suggest", 200, 200, 403},
+		{"a list", "scp", []string{"openid", "ecgrid"}, 403, 200, 403},
+		{"scp in one string", "scp", "openid ecgrid", 403, 200, 403},
+		{"a longer word", "scope", "passwords.suggest.not ecgrids", 403, 403, 403},
+		{"capitals", "scope", "Passwords.Suggest", 403, 403, 403},
+		{"two in a list's word", "scp", []string{"openid ecgrid"}, 403, 403, 403},
+		{"a number", "scope", 1, 403, 403, 403},
+	} {
+		bearer := "Bearer " + sign(t, p.key, jose.RS256, map[string]any{
+			"iss": p.URL, "sub": "1", "aud": "ldapsuggest", "exp": time.Now().Add(time.Hour).Unix(), "preferred_username": "jo", tt.claim: tt.value,
+		})
+		for path, want := range map[string]int{path: tt.directory, ecgridGeneratePath: tt.ecgrid, nextcloudPaths[0] + "/password": tt.nextcloud} {
+			if res, body := c.do(t, "POST", path, "{}", "Authorization", bearer); res.StatusCode != want {
+				t.Errorf("%s: %s: %d %s", tt.name, path, res.StatusCode, body)
+			}
+		}
+	}
+}
+
 func TestNewOIDCRefuses(t *testing.T) {
 	good := func() *OIDC {
 		return &OIDC{Issuer: "https://id.example.com", Audience: "a", Template: "uid={claim},dc=a", Delegate: &Delegate{}}
@@ -165,15 +204,18 @@ func TestNewOIDCRefuses(t *testing.T) {
 		t.Error(err)
 	}
 	for name, change := range map[string]func(*OIDC){
-		"no URL":      func(o *OIDC) { o.Issuer = "id" },
-		"http":        func(o *OIDC) { o.Issuer = "http://id.example.com" },
-		"no audience": func(o *OIDC) { o.Audience = "" },
-		"no way":      func(o *OIDC) { o.Template = "" },
-		"two ways":    func(o *OIDC) { o.Find = func(context.Context, string) (string, error) { return "", nil } },
-		"no claim":    func(o *OIDC) { o.Template = "uid=jo,dc=a" },
-		"no DN":       func(o *OIDC) { o.Template = "{claim}" },
-		"skew":        func(o *OIDC) { o.ClockSkew = -1 },
-		"no delegate": func(o *OIDC) { o.Delegate = nil },
+		"no URL":          func(o *OIDC) { o.Issuer = "id" },
+		"http":            func(o *OIDC) { o.Issuer = "http://id.example.com" },
+		"no audience":     func(o *OIDC) { o.Audience = "" },
+		"no way":          func(o *OIDC) { o.Template = "" },
+		"two ways":        func(o *OIDC) { o.Find = func(context.Context, string) (string, error) { return "", nil } },
+		"no claim":        func(o *OIDC) { o.Template = "uid=jo,dc=a" },
+		"no DN":           func(o *OIDC) { o.Template = "{claim}" },
+		"skew":            func(o *OIDC) { o.ClockSkew = -1 },
+		"scope of no API": func(o *OIDC) { o.Scopes = map[string]string{"x": "y"} },
+		"no scope":        func(o *OIDC) { o.Scopes = map[string]string{DirectoryAPI: ""} },
+		"two scopes":      func(o *OIDC) { o.Scopes = map[string]string{DirectoryAPI: "a b"} },
+		"no delegate":     func(o *OIDC) { o.Delegate = nil },
 	} {
 		o := good()
 		change(o)
