@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/policy/dn"
 	"github.com/ldapsuggest/ldapsuggest/restbridge/token"
 )
 
@@ -17,6 +18,10 @@ type api struct {
 
 	// credentials reads who the client says it is.
 	credentials func(r *http.Request) (credentials, error)
+
+	// headers are those that a client may send besides what every page may
+	// (CORS).
+	headers []string
 
 	// challenge is the header WWW-Authenticate of a 401.
 	challenge string
@@ -97,6 +102,12 @@ func (s *Server) authenticate(ctx context.Context, a *api, c credentials, remote
 	var session Session
 	var err error
 	switch tokens := s.cfg.Tokens; {
+	case c.scheme == basicScheme && tokens != nil && token.IsWhole(secret):
+		// Clients that know names and passwords only have a token in place of
+		// the password.
+		if session, err = tokens.AuthenticateToken(ctx, a.name, secret); err == nil {
+			err = s.owns(ctx, c.username, session)
+		}
 	case c.scheme == basicScheme:
 		session, err = s.cfg.Authenticate.Authenticate(ctx, c.username, secret)
 	case c.scheme == bearerScheme && !token.Is(secret):
@@ -120,6 +131,36 @@ func (s *Server) authenticate(ctx context.Context, a *api, c credentials, remote
 		return nil, err
 	}
 	return session, nil
+}
+
+// owns returns an error, and closes the session, unless username names the
+// entry that the session acts as: a name that means nothing would mislead who
+// reads it.
+func (s *Server) owns(ctx context.Context, username string, session Session) error {
+	entry, _ := strings.CutPrefix(session.AuthzID(), "dn:")
+	owner, err := dn.Parse(entry)
+	if err == nil && !owner.IsRoot() && strings.EqualFold(username, owner.RDNs[0][0].Value) {
+		return nil
+	}
+	named := username
+	if d, malformed := dn.Parse(username); malformed != nil || d.IsRoot() {
+		finder, ok := s.direct.(interface {
+			Find(ctx context.Context, username string) (string, error)
+		})
+		if !ok {
+			session.Close()
+			return errCredentials(errors.New("the name is not that of the token's owner"))
+		}
+		if named, err = finder.Find(ctx, username); err != nil {
+			session.Close()
+			return err
+		}
+	}
+	if dn.Key(named) != dn.Key(entry) {
+		session.Close()
+		return errCredentials(errors.New("the token is somebody else's"))
+	}
+	return nil
 }
 
 // errToken is the one answer to a token that does not count.
@@ -172,6 +213,7 @@ func (s *Server) failAs(a *api, w http.ResponseWriter, r *http.Request, err erro
 var directoryAPI = &api{
 	name:        DirectoryAPI,
 	credentials: basicOrBearer,
+	headers:     []string{"Authorization", "Content-Type"},
 	challenge:   `Basic realm="ldapsuggest", charset="UTF-8"`,
 	status:      statusOf,
 	encode:      func(_ *http.Request, _ int, e *result.Error) []byte { return EncodeError(e) },

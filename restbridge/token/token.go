@@ -24,6 +24,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -37,6 +38,13 @@ const prefix = "lst_"
 
 // Is reports whether secret has the form of a token of this package.
 func Is(secret []byte) bool { return bytes.HasPrefix(secret, []byte(prefix)) }
+
+// whole is the form of a token: the prefix, the ID, and 128 random bits.
+var whole = regexp.MustCompile("^" + prefix + "[a-z2-7]{10}_[A-Z2-7]{26}$")
+
+// IsWhole reports whether secret has the form of a whole token, which no
+// password has by chance.
+func IsWhole(secret []byte) bool { return Is(secret) && whole.Match(secret) }
 
 // A Token is what is kept of a token.
 type Token struct {
