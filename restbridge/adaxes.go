@@ -103,7 +103,8 @@ const (
 )
 
 var adaxesAPI = &api{
-	name: AdaxesAPI,
+	name:    AdaxesAPI,
+	headers: []string{"Adm-Authorization", "Content-Type"},
 	credentials: func(r *http.Request) (credentials, error) {
 		t := r.Header.Get("Adm-Authorization")
 		if t == "" {

@@ -717,6 +717,42 @@ func TestLimiterBounds(t *testing.T) {
 	}
 }
 
+// All who come from one address share its limit, before anybody is asked who
+// they are.
+func TestAddressLimit(t *testing.T) {
+	c := dial(t, &full{config: func(c *Config) { c.AddressRate = RateLimit{PerSecond: 0.01, Burst: 3} }})
+	for i, want := range []int{200, 401, 200, 429, 429} {
+		header := []string{"Authorization", "Basic am86eA=="}
+		if want == 200 {
+			header = nil
+		}
+		res, body := c.do(t, "POST", path, "{}", header...)
+		if res.StatusCode != want || (want == 429) != (res.Header.Get("Retry-After") != "") {
+			t.Errorf("request %d: %d %s", i, res.StatusCode, body)
+		}
+	}
+}
+
+func TestNetworks(t *testing.T) {
+	for remote, want := range map[string]string{
+		"192.0.2.1:80": "192.0.2.1", "[::ffff:192.0.2.1]:80": "192.0.2.1", "[2001:db8:1:2:3:4:5:6]:80": "2001:db8:1:2::/64",
+		"[fe80::1%eth0]:80": "fe80::/64", "@": "", "": "",
+	} {
+		if got := networkOf(remote); got != want {
+			t.Errorf("%s: %q, want %q", remote, got, want)
+		}
+	}
+	l := newLimiter(RateLimit{PerSecond: 0.001, Burst: 1})
+	for _, remote := range []string{"@", "@", "[2001:db8::1]:1", "[2001:db8:0:1::1]:1"} {
+		if err := l.admit(remote); err != nil {
+			t.Errorf("%s: %v", remote, err)
+		}
+	}
+	if err := l.admit("[2001:db8::2]:1"); err == nil {
+		t.Error("a network has as many shares as addresses")
+	}
+}
+
 // Failed attempts are counted by address.
 func TestFailureLimit(t *testing.T) {
 	c := dial(t, &full{config: func(c *Config) { c.Rate = RateLimit{PerSecond: 1000} }})

@@ -107,15 +107,11 @@ func (b *Binder) Find(ctx context.Context, username string) (string, error) {
 	if b.Directory == nil {
 		return "", errCredentials(errors.New("the name is no DN"))
 	}
-	bases := b.Bases
-	if len(bases) == 0 {
-		root, err := policy.Read(ctx, b.Directory, policy.Query{Attributes: []string{"namingContexts"}, Shared: true})
-		if err != nil {
-			return "", err
-		}
-		bases = root.Values("namingContexts")
+	bases, err := b.SearchBases(ctx)
+	if err != nil {
+		return "", err
 	}
-	filter := strings.ReplaceAll(b.Filter, "{username}", escapeFilter(username))
+	filter := strings.ReplaceAll(b.Filter, "{username}", EscapeFilter(username))
 	var found []string
 	for _, base := range bases {
 		entries, err := b.Directory.Search(ctx, policy.Query{
@@ -140,8 +136,20 @@ func (b *Binder) Find(ctx context.Context, username string) (string, error) {
 	return "", errCredentials(errors.New("several entries have the name"))
 }
 
-// escapeFilter writes a value for a filter (RFC 4515 section 3).
-func escapeFilter(s string) string {
+// SearchBases returns where names are searched for.
+func (b *Binder) SearchBases(ctx context.Context) ([]string, error) {
+	if len(b.Bases) > 0 {
+		return b.Bases, nil
+	}
+	root, err := policy.Read(ctx, b.Directory, policy.Query{Attributes: []string{"namingContexts"}, Shared: true})
+	if err != nil {
+		return nil, err
+	}
+	return root.Values("namingContexts"), nil
+}
+
+// EscapeFilter writes a value for a filter (RFC 4515 section 3).
+func EscapeFilter(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
 		switch c := s[i]; {

@@ -33,7 +33,8 @@ const (
 )
 
 var ecgridAPI = &api{
-	name: ECGridAPI,
+	name:    ECGridAPI,
+	headers: []string{ecgridKeyHeader, "Authorization", "Content-Type"},
 	credentials: func(r *http.Request) (credentials, error) {
 		if key := r.Header.Get(ecgridKeyHeader); key != "" {
 			return credentials{scheme: tokenScheme, secret: key}, nil

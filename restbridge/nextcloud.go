@@ -51,6 +51,7 @@ var nextcloudPaths = []string{"/index.php/apps/passwords/api/1.0/service", "/api
 var nextcloudAPI = &api{
 	name:        NextcloudAPI,
 	credentials: basicOrBearer,
+	headers:     []string{"Authorization", "Content-Type"},
 	challenge:   `Basic realm="ldapsuggest", charset="UTF-8"`,
 	status:      nextcloudStatus,
 	encode:      encodeNextcloudError,

@@ -2,8 +2,8 @@ package restbridge
 
 import (
 	"math"
-	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -62,7 +62,22 @@ func (l *limiter) take(authzID string) error {
 	if name, ok := strings.CutPrefix(authzID, "dn:"); ok {
 		authzID = "dn:" + dn.Key(name)
 	}
-	s := l.callers.Of(authzID)
+	return l.reserve(authzID)
+}
+
+// admit counts one request from an address, if it has one.
+func (l *limiter) admit(remote string) error {
+	if l == nil {
+		return nil
+	}
+	if network := networkOf(remote); network != "" {
+		return l.reserve(network)
+	}
+	return nil
+}
+
+func (l *limiter) reserve(key string) error {
+	s := l.callers.Of(key)
 	now := time.Now()
 	r := s.ReserveN(now, 1)
 	wait := r.DelayFrom(now)
@@ -79,7 +94,7 @@ func (l *limiter) check(remote string) error {
 	if l == nil {
 		return nil
 	}
-	s := l.callers.Of(hostOf(remote))
+	s := l.callers.Of(networkOf(remote))
 	if have := s.TokensAt(time.Now()); have < 1 {
 		return tooMany(time.Duration((1 - have) / l.perSecond * float64(time.Second)))
 	}
@@ -88,16 +103,24 @@ func (l *limiter) check(remote string) error {
 
 func (l *limiter) count(remote string) {
 	if l != nil {
-		l.callers.Of(hostOf(remote)).AllowN(time.Now(), 1)
+		l.callers.Of(networkOf(remote)).AllowN(time.Now(), 1)
 	}
 }
 
-func hostOf(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
+// networkOf returns the address of a client, of IPv6 its first 64 bits: as many
+// as one network has, whose owner chooses the others. It is empty for a client
+// on a local socket.
+func networkOf(remote string) string {
+	at, err := netip.ParseAddrPort(remote)
 	if err != nil {
-		return remote
+		return ""
 	}
-	return host
+	addr := at.Addr().Unmap()
+	if addr.Is6() {
+		p, _ := addr.WithZone("").Prefix(64)
+		return p.String()
+	}
+	return addr.String()
 }
 
 // tooMany tells a client when to come back (RFC 6585 section 4).

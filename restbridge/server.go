@@ -72,6 +72,16 @@ type Config struct {
 	// means none, neither on failed attempts to say who one is.
 	Rate RateLimit
 
+	// AddressRate is the limit on the requests from each address, of IPv6 each
+	// /64, whoever makes them. It counts before anybody is asked who that is.
+	// Requests over a local socket have no address. The zero RateLimit means
+	// none.
+	AddressRate RateLimit
+
+	// CORS lets pages of other origins call the APIs. Nil means that they may
+	// not.
+	CORS *CORS
+
 	// TLSConfig is for ServeTLS. Without it, that returns an error.
 	TLSConfig *tls.Config
 
@@ -126,7 +136,7 @@ type Server struct {
 	mux  *http.ServeMux
 	busy chan struct{} // one token for each request under way
 
-	callers, failures *limiter
+	callers, failures, addresses *limiter
 
 	credentials *credentialCache // nil if there is none
 	direct      Authenticator    // asks the directory each time
@@ -151,6 +161,12 @@ func New(cfg Config) (*Server, error) {
 	s.callers = newLimiter(cfg.Rate)
 	if s.callers != nil {
 		s.failures = newLimiter(RateLimit{PerSecond: failuresPerSecond, Burst: failuresBurst, MaxCallers: cfg.Rate.MaxCallers})
+	}
+	s.addresses = newLimiter(cfg.AddressRate)
+	if cfg.CORS != nil {
+		if err := cfg.CORS.check(); err != nil {
+			return nil, err
+		}
 	}
 	if !cfg.WithoutDirectory {
 		s.routeDirectory()
@@ -339,6 +355,9 @@ type readFunc func(w http.ResponseWriter, r *http.Request) ([]byte, error)
 // authentication and one place that writes.
 func (s *Server) handle(a *api, methods []string, read readFunc, do operationFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.cfg.CORS.answer(a, methods, w, r) {
+			return
+		}
 		body, err := s.perform(a, w, r, methods, read, do)
 		switch {
 		case err != nil:
@@ -356,6 +375,9 @@ func (s *Server) handle(a *api, methods []string, read readFunc, do operationFun
 func (s *Server) perform(a *api, w http.ResponseWriter, r *http.Request, methods []string, read readFunc, do operationFunc) ([]byte, error) {
 	if !slices.Contains(methods, r.Method) {
 		return nil, &httpError{status: http.StatusMethodNotAllowed, allow: strings.Join(methods, ", "), text: "the method must be " + methods[0]}
+	}
+	if err := s.addresses.admit(r.RemoteAddr); err != nil {
+		return nil, err
 	}
 	// Before anything else is looked at: a client that sends credentials in
 	// the clear should learn it on its first try.
