@@ -54,7 +54,8 @@ type Config struct {
 	BindPassword []byte
 
 	// Connections is the size of the pool. 0 means 2: requests share a
-	// connection, so it need not be large.
+	// connection, so it need not be large. Searches on behalf of others may
+	// open as many again.
 	Connections int
 
 	// MaxRequests bounds the searches under way. Further ones wait. 0 means
@@ -104,6 +105,7 @@ type Client struct {
 	cfg     Config
 	servers []*server
 	slots   []slot
+	proxied []slot        // for searches on behalf of others
 	next    atomic.Uint32 // slot
 	turn    atomic.Uint32 // of the servers
 	filters filters
@@ -125,13 +127,14 @@ func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
 	c := &Client{
 		cfg:    cfg,
-		slots:  make([]slot, cfg.Connections),
 		busy:   make(chan struct{}, cfg.MaxRequests),
 		closed: make(chan struct{}),
 	}
-	for i := range c.slots {
-		c.slots[i].lock = make(chan struct{}, 1)
+	all := make([]slot, 2*cfg.Connections)
+	for i := range all {
+		all[i].lock = make(chan struct{}, 1)
 	}
+	c.slots, c.proxied = all[:cfg.Connections:cfg.Connections], all[cfg.Connections:]
 	if cfg.Dialer != nil {
 		c.servers = []*server{{name: "the embedded directory", dial: cfg.Dialer, suspect: make(chan struct{}, 1)}}
 		return c, nil
@@ -157,13 +160,15 @@ func New(cfg Config) (*Client, error) {
 func (c *Client) Close() error {
 	c.close.Do(func() {
 		close(c.closed)
-		for i := range c.slots {
-			s := &c.slots[i]
-			s.lock <- struct{}{}
-			if s.conn != nil {
-				s.conn.close()
+		for _, slots := range [][]slot{c.slots, c.proxied} {
+			for i := range slots {
+				s := &slots[i]
+				s.lock <- struct{}{}
+				if s.conn != nil {
+					s.conn.close()
+				}
+				<-s.lock
 			}
-			<-s.lock
 		}
 	})
 	return nil
@@ -180,6 +185,10 @@ type slot struct {
 // that it is unavailable, is tried once more on another one. Referrals are
 // never followed.
 //
+// Searches with the proxied authorization control have connections of their
+// own. 389 Directory Server keeps, for a connection, what its identity was
+// found to see, and answers those acted for by it too.
+//
 // Errors: *result.Error with the server's code, matched DN and diagnostic
 // message; unavailable(52) if no server can be reached or none answers in
 // time; the context's error.
@@ -189,7 +198,7 @@ func (c *Client) Search(ctx context.Context, q policy.Query) ([]policy.Entry, er
 		return nil, fault(err)
 	}
 	for retry := false; ; retry = true {
-		conn, err := c.acquire(ctx)
+		conn, err := c.acquire(ctx, c.slotsFor(q))
 		if err != nil {
 			return nil, err
 		}
@@ -223,9 +232,24 @@ func (c *Client) search(ctx context.Context, conn *conn, q policy.Query, filter 
 	return conn.search(ctx, q, filter, c.cfg.RequestTimeout)
 }
 
-// acquire returns a connection of the pool that was not broken a moment ago.
-func (c *Client) acquire(ctx context.Context) (*conn, error) {
-	s := &c.slots[int(c.next.Add(1))%len(c.slots)]
+// proxiedAuthorization is the control by which one acts for another (RFC
+// 4370).
+const proxiedAuthorization = "2.16.840.1.113730.3.4.18"
+
+// slotsFor returns where a search may find a connection.
+func (c *Client) slotsFor(q policy.Query) []slot {
+	for _, control := range q.Controls {
+		if control.OID == proxiedAuthorization {
+			return c.proxied
+		}
+	}
+	return c.slots
+}
+
+// acquire returns a connection of one of slots that was not broken a moment
+// ago.
+func (c *Client) acquire(ctx context.Context, slots []slot) (*conn, error) {
+	s := &slots[int(c.next.Add(1))%len(slots)]
 	select {
 	case s.lock <- struct{}{}:
 		defer func() { <-s.lock }()
