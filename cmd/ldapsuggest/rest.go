@@ -40,11 +40,22 @@ type restConfig struct {
 		SearchBases  []string      `yaml:"searchBases"`
 		SearchFilter string        `yaml:"searchFilter"`
 		ClockSkew    time.Duration `yaml:"clockSkew"`
+
+		// Scopes are by API. None means that every token is for every API.
+		Scopes map[string]string `yaml:"scopes"`
 	} `yaml:"oidc"`
 	RateLimit struct {
-		PerSecond float64 `yaml:"perSecond"`
-		Burst     int     `yaml:"burst"`
+		PerSecond  float64   `yaml:"perSecond"`
+		Burst      int       `yaml:"burst"`
+		PerAddress rateLimit `yaml:"perAddress"`
 	} `yaml:"rateLimit"`
+
+	// CORS without origins is none.
+	CORS struct {
+		Origins     []string      `yaml:"origins"`
+		Credentials bool          `yaml:"credentials"`
+		MaxAge      time.Duration `yaml:"maxAge"`
+	} `yaml:"cors"`
 
 	Directory struct {
 		Enabled bool `yaml:"enabled"`
@@ -108,6 +119,12 @@ func (c *restConfig) check() error {
 		return errors.New("rest.credentialCache: a time such as 60s is expected, or 0")
 	case c.RateLimit.PerSecond < 0 || c.RateLimit.Burst < 0:
 		return errors.New("rest.rateLimit: a limit is below zero")
+	case c.RateLimit.PerAddress.PerSecond < 0 || c.RateLimit.PerAddress.Burst < 0:
+		return errors.New("rest.rateLimit.perAddress: a limit is below zero")
+	case c.RateLimit.PerAddress.PerSecond == 0 && c.RateLimit.PerAddress.Burst > 0:
+		return errors.New("rest.rateLimit.perAddress: burst without perSecond has no effect")
+	case len(c.CORS.Origins) == 0 && c.CORS.Credentials:
+		return errors.New("rest.cors: credentials without origins has no effect")
 	case c.Nextcloud.Strength < 0 || c.Nextcloud.Strength > 4:
 		return errors.New("rest.nextcloud.strength: a number from 0 to 4 is expected")
 	case c.OIDC.Issuer == "" && (c.OIDC.Audience != "" || c.OIDC.EntryDN != "" || c.OIDC.SearchFilter != ""):
@@ -121,6 +138,14 @@ func (c *restConfig) check() error {
 		}
 	}
 	return nil
+}
+
+// cors returns nil where pages of other origins may not call.
+func (c *restConfig) cors() *restbridge.CORS {
+	if len(c.CORS.Origins) == 0 {
+		return nil
+	}
+	return &restbridge.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials, MaxAge: c.CORS.MaxAge}
 }
 
 // tokensFile is where API tokens are kept.
@@ -161,6 +186,8 @@ func newREST(c *config, back *backend, ops operations, tlsConfig *tls.Config, lo
 		Tokens:           restbridge.Tokens{Store: token.Open(c.tokensFile()), Delegate: delegate},
 		WithoutDirectory: !c.REST.Directory.Enabled,
 		Rate:             restbridge.RateLimit{PerSecond: c.REST.RateLimit.PerSecond, Burst: c.REST.RateLimit.Burst},
+		AddressRate:      restbridge.RateLimit{PerSecond: c.REST.RateLimit.PerAddress.PerSecond, Burst: c.REST.RateLimit.PerAddress.Burst},
+		CORS:             c.REST.cors(),
 		TLSConfig:        tlsConfig,
 		Log:              log,
 		Observe:          back.metrics.REST,
@@ -194,7 +221,7 @@ func (c *config) oidc(back *backend, delegate *restbridge.Delegate, users *restb
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = tlsConfig
 	cfg := &restbridge.OIDC{
-		Issuer: o.Issuer, Audience: o.Audience, Claim: o.Claim, Template: o.EntryDN, ClockSkew: o.ClockSkew,
+		Issuer: o.Issuer, Audience: o.Audience, Claim: o.Claim, Template: o.EntryDN, ClockSkew: o.ClockSkew, Scopes: o.Scopes,
 		Delegate: delegate, Client: &http.Client{Transport: transport, Timeout: 10 * time.Second},
 	}
 	if o.SearchFilter != "" {
