@@ -214,8 +214,11 @@ func TestDrain(t *testing.T) {
 	}
 	read()
 	_, conn := dialed(t, c)
-	if u := ServerOf(conn); u != s.URL {
+	if u, ok := c.Dialed(conn); !ok || u != s.URL {
 		t.Errorf("the connection is to %q", u)
+	}
+	if u, ok := newClient(t, reader(s, s.URL)).Dialed(conn); ok {
+		t.Errorf("another's connection is to %q", u)
 	}
 	drained := make(chan error, 1)
 	go func() { drained <- c.Drain(t.Context(), s.URL) }()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 )
 
@@ -85,11 +86,12 @@ func (s *server) closeConnections() {
 	}
 }
 
-// ServerOf returns the URL of the server that a connection of Dial is to,
-// empty for any other connection.
-func ServerOf(conn net.Conn) string {
-	if t, ok := conn.(*tracked); ok {
-		return t.server.name
+// Dialed returns the URL of the server that a connection of c.Dial is to. It is
+// false for any other connection.
+func (c *Client) Dialed(conn net.Conn) (url string, ok bool) {
+	t, ok := conn.(*tracked)
+	if !ok || !slices.Contains(c.servers, t.server) {
+		return "", false
 	}
-	return ""
+	return t.server.name, true
 }

@@ -343,3 +343,13 @@ func restAddress(s string) (addr string, secure bool) {
 	ip := net.ParseIP(host)
 	return s, host != "localhost" && (ip == nil || !ip.IsLoopback())
 }
+
+// forget wipes the secrets and closes the files, once nothing uses c.
+func (c *config) forget() {
+	clear(c.bindPassword)
+	clear(c.externalPassword)
+	// The embedded directory may be judging a password by it at this moment.
+	if c.breached != nil && !c.embedded() {
+		_ = c.breached.Close()
+	}
+}

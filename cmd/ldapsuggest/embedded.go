@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
+	"github.com/ldapsuggest/ldapsuggest/internal/metrics"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/embedded"
 	"github.com/ldapsuggest/ldapsuggest/policy"
 	"github.com/ldapsuggest/ldapsuggest/policy/dn"
@@ -35,7 +36,7 @@ const (
 )
 
 // openEmbedded opens the directory in the data directory.
-func (p *program) openEmbedded(ctx context.Context, c *config, log *slog.Logger) (*backend, error) {
+func (p *program) openEmbedded(ctx context.Context, c *config, m *metrics.Metrics, log *slog.Logger) (*backend, error) {
 	cfg := embedded.Config{Dir: c.Data, Generator: c.generator(), Breaches: c.breaches(), Logger: log}
 	cfg.AdminPassword, _ = p.env("LDAPSUGGEST_ADMIN_PASSWORD")
 	if c.ldif != "" {
@@ -73,11 +74,13 @@ func (p *program) openEmbedded(ctx context.Context, c *config, log *slog.Logger)
 	if err == nil && len(users) > 0 {
 		admin.example = users[0].DN
 	}
-	back := &backend{
+	return &backend{
 		client:     client,
 		reads:      d,
 		policies:   d.Policies(),
 		supplement: d,
+		metrics:    m,
+		directory:  d,
 		admin:      admin,
 		close: func() {
 			client.Close()
@@ -85,10 +88,19 @@ func (p *program) openEmbedded(ctx context.Context, c *config, log *slog.Logger)
 				log.Error("the embedded directory was not closed well", "error", err)
 			}
 		},
-	}
-	back.count(p, c, nil)
-	return back, nil
+	}, nil
 }
+
+// judgedBy returns the same directory as another configuration has it judge.
+func (b *backend) judgedBy(c *config, measured bool) *backend {
+	next := *b
+	next.judge = b.directory.Judge(c.generator(), c.breaches())
+	next.policies, next.measured, next.close = next.judge.Policies(), measured, func() {}
+	return &next
+}
+
+// embedded reports whether the program is its own directory.
+func (c *config) embedded() bool { return len(c.Directory.URLs)+len(c.REST.Upstream.URLs) == 0 }
 
 // parentOf returns the DN of an entry's superior.
 func parentOf(name string) string {

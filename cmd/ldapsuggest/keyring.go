@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -29,6 +28,7 @@ type keyring struct {
 
 	mu    sync.Mutex
 	files [3][]byte // as they were read last, good or not
+	told  string    // the failure that the log has told of
 
 	current atomic.Pointer[credentials]
 }
@@ -36,8 +36,7 @@ type keyring struct {
 // credentials are what the files held.
 type credentials struct {
 	certificate tls.Certificate
-	clientCAs   *x509.CertPool
-	ldap        *tls.Config
+	ldap, rest  *tls.Config
 }
 
 // keyring reads the configured files, or makes a certificate in the data
@@ -101,66 +100,50 @@ func (k *keyring) reload() (changed bool, err error) {
 	if c.certificate, err = tls.X509KeyPair(files[0], files[1]); err != nil {
 		return true, fmt.Errorf("tls: %s and %s: %w", k.cert, k.key, err)
 	}
+	c.ldap = &tls.Config{Certificates: []tls.Certificate{c.certificate}, MinVersion: k.minVersion, ClientAuth: k.clientAuth}
 	if k.clientCA != "" {
-		c.clientCAs = x509.NewCertPool()
-		if !c.clientCAs.AppendCertsFromPEM(files[2]) {
+		c.ldap.ClientCAs = x509.NewCertPool()
+		if !c.ldap.ClientCAs.AppendCertsFromPEM(files[2]) {
 			return true, fmt.Errorf("tls: %s holds no certificate", k.clientCA)
 		}
 	}
-	c.ldap = &tls.Config{
-		Certificates: []tls.Certificate{c.certificate},
-		MinVersion:   k.minVersion,
-		ClientAuth:   k.clientAuth,
-		ClientCAs:    c.clientCAs,
-	}
+	// HTTP knows its callers by other means than certificates.
+	c.rest = &tls.Config{Certificates: []tls.Certificate{c.certificate}, MinVersion: k.minVersion, NextProtos: []string{"h2", "http/1.1"}}
 	k.current.Store(c)
 	return true, nil
 }
 
-// watch reads the files again when they change, until ctx ends, and at each
-// hangup.
-func (k *keyring) watch(ctx context.Context, hangup <-chan os.Signal) {
-	tick := time.NewTicker(keyringInterval)
-	defer tick.Stop()
-	told := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		case <-hangup:
-			told = ""
-		}
-		changed, err := k.reload()
-		switch {
-		case err != nil && err.Error() != told:
-			k.log.Error("the certificate is not replaced", "error", err)
-			told = err.Error()
-		case err == nil && changed:
-			k.log.Info("the certificate is replaced", "expires", k.expires())
-			told = ""
-		}
+// refresh reads the files again if they have changed, and tells the log. A
+// failure that lasts is told once.
+func (k *keyring) refresh() {
+	changed, err := k.reload()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case err != nil && err.Error() != k.told:
+		k.log.Error("the certificate is not replaced", "error", err)
+		k.told = err.Error()
+	case err == nil && changed:
+		k.log.Info("the certificate is replaced", "expires", k.expires())
+		k.told = ""
 	}
 }
 
 // expires is when the certificate in use ends.
 func (k *keyring) expires() time.Time { return k.current.Load().certificate.Leaf.NotAfter }
 
-// ldapConfig is for the LDAP door.
-func (k *keyring) ldapConfig() *tls.Config {
-	c := k.current.Load().ldap.Clone()
-	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return k.current.Load().ldap, nil }
-	return c
-}
-
-// restConfig is for HTTP, which knows its callers by other means than
-// certificates.
-func (k *keyring) restConfig() *tls.Config {
+// serverTLS has each handshake use what a keyring holds at that moment.
+func serverTLS(now func() *keyring, of func(*credentials) *tls.Config) *tls.Config {
 	return &tls.Config{
-		MinVersion:     k.minVersion,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &k.current.Load().certificate, nil },
+		MinVersion: tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return of(now().current.Load()), nil
+		},
 	}
 }
+
+func forLDAP(c *credentials) *tls.Config { return c.ldap }
+func forREST(c *credentials) *tls.Config { return c.rest }
 
 // checkTLS finds what is wrong with the keys below tls.
 func (c *config) checkTLS() error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -15,8 +14,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -106,7 +105,7 @@ func TestKeyringReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, cfg := range map[string]*tls.Config{"ldap": k.ldapConfig(), "rest": k.restConfig()} {
+	for name, cfg := range map[string]*tls.Config{"ldap": serverTLS(always(k), forLDAP), "rest": serverTLS(always(k), forREST)} {
 		install("first", "first")
 		if _, err := k.reload(); err != nil {
 			t.Fatal(err)
@@ -151,29 +150,39 @@ func TestKeyringReload(t *testing.T) {
 	}
 }
 
-func TestKeyringHangup(t *testing.T) {
+// A pair that does not fit is told once, and the next one that does.
+func TestKeyringRefresh(t *testing.T) {
 	dir := t.TempDir()
 	makePair(t, dir, "tls")
 	c := defaultConfig()
 	c.TLS.CertFile, c.TLS.KeyFile = filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
-	k, err := c.keyring(slog.New(slog.NewTextHandler(t.Output(), nil)))
+	var log strings.Builder
+	k, err := c.keyring(slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	hangup := make(chan os.Signal)
-	var wg sync.WaitGroup
-	wg.Go(func() { k.watch(ctx, hangup) })
 	before := k.current.Load()
-	makePair(t, dir, "tls")
-	hangup <- syscall.SIGHUP
-	hangup <- syscall.SIGHUP // taken once the first is dealt with
-	if k.current.Load() == before {
-		t.Error("the certificate is still the old one")
+	k.refresh()
+	if k.current.Load() != before || log.Len() > 0 {
+		t.Errorf("nothing has changed, but: %s", log.String())
 	}
-	cancel()
-	wg.Wait()
+	for range 2 {
+		if err := os.WriteFile(filepath.Join(dir, "tls.key"), []byte("none"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		k.refresh()
+	}
+	if k.current.Load() != before || strings.Count(log.String(), "the certificate is not replaced") != 1 {
+		t.Error(log.String())
+	}
+	makePair(t, dir, "tls")
+	k.refresh()
+	if k.current.Load() == before || strings.Count(log.String(), "the certificate is replaced") != 1 {
+		t.Error(log.String())
+	}
 }
+
+func always(k *keyring) func() *keyring { return func() *keyring { return k } }
 
 func TestClientCertificates(t *testing.T) {
 	dir := t.TempDir()
@@ -220,10 +229,10 @@ func TestClientCertificates(t *testing.T) {
 			// Whatever the server asks for.
 			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return tt.cert, nil }
 		}
-		if _, err := dialEcho(t, echo(t, k.ldapConfig()), cfg); (err == nil) != tt.ok {
+		if _, err := dialEcho(t, echo(t, serverTLS(always(k), forLDAP)), cfg); (err == nil) != tt.ok {
 			t.Errorf("%s, certificate %v: %v", tt.mode, tt.cert != nil, err)
 		}
-		if _, err := dialEcho(t, echo(t, k.restConfig()), cfg); err != nil {
+		if _, err := dialEcho(t, echo(t, serverTLS(always(k), forREST)), cfg); err != nil {
 			t.Errorf("%s: REST: %v", tt.mode, err)
 		}
 	}
@@ -239,7 +248,7 @@ func TestMinVersion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, cfg := range map[string]*tls.Config{"ldap": k.ldapConfig(), "rest": k.restConfig()} {
+		for name, cfg := range map[string]*tls.Config{"ldap": serverTLS(always(k), forLDAP), "rest": serverTLS(always(k), forREST)} {
 			addr := echo(t, cfg)
 			if _, err := dialEcho(t, addr, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: refused}); err == nil {
 				t.Errorf("%s %s: %s was taken", name, version, tls.VersionName(refused))

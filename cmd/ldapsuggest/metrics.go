@@ -5,54 +5,26 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
 	"github.com/ldapsuggest/ldapsuggest/extop"
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/internal/metrics"
-	"github.com/ldapsuggest/ldapsuggest/ldapserver"
 	"github.com/ldapsuggest/ldapsuggest/policy"
 )
-
-// count makes the backend's metrics. health may be nil.
-func (b *backend) count(p *program, c *config, health func() []directory.ServerHealth) {
-	inherited, _ := p.env("LISTEN_FDNAMES")
-	b.measured = c.Listen.Metrics != "" || slices.Contains(strings.Split(inherited, ":"), "metrics")
-	b.metrics = metrics.New(metrics.Config{
-		Version: version(),
-		Operations: map[string]string{
-			extop.GeneratePasswordRequestOID:        "generatePassword",
-			extop.PasswordQualityRequestOID:         "passwordQuality",
-			extop.GeneratePasswordRequestControlOID: "addWithGeneratePassword",
-			extop.PasswordModifyOID:                 "passwordModify",
-		},
-		Directory: health,
-		CertificateExpires: func() time.Time {
-			if f := b.expires.Load(); f != nil {
-				return (*f)()
-			}
-			return time.Time{}
-		},
-	})
-}
 
 // counted returns the policies for what callers ask.
 func (b *backend) counted() *metrics.Policies { return b.metrics.Policies(b.policies) }
 
-// observer is who is told what the LDAP door does. Telling costs a little:
-// nobody is where nobody could ask.
-func (b *backend) observer() ldapserver.Observer {
-	if !b.measured {
-		return nil
-	}
-	return b.metrics
-}
-
 // metricsServer serves the metrics, and whether the program is ready.
-func (b *backend) metricsServer() *http.Server {
+func (f *frontend) metricsServer() *http.Server {
 	return &http.Server{
-		Handler: b.metrics.Handler(func(ctx context.Context) error {
-			_, err := b.policies.Resolve(ctx, policy.Selection{})
+		Handler: f.metrics.Handler(func(ctx context.Context) error {
+			g := f.current()
+			defer g.release()
+			_, err := g.back.policies.Resolve(ctx, policy.Selection{})
 			return err
 		}),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -61,4 +33,47 @@ func (b *backend) metricsServer() *http.Server {
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    8 << 10,
 	}
+}
+
+// An observer is told what the LDAP door does. Telling costs a little: of
+// requests nobody is told where nobody could ask. Connections are always
+// counted, so that their number is right when somebody begins to ask.
+type observer struct {
+	*metrics.Metrics
+	off atomic.Bool
+}
+
+// Relayed implements ldapserver.Observer.
+func (o *observer) Relayed(op byte) {
+	if !o.off.Load() {
+		o.Metrics.Relayed(op)
+	}
+}
+
+// Answered implements ldapserver.Observer.
+func (o *observer) Answered(oid string, code result.Code, took time.Duration) {
+	if !o.off.Load() {
+		o.Metrics.Answered(oid, code, took)
+	}
+}
+
+// measured reports whether somebody may read the metrics.
+func (p *program) measured(c *config) bool {
+	inherited, _ := p.env("LISTEN_FDNAMES")
+	return c.Listen.Metrics != "" || slices.Contains(strings.Split(inherited, ":"), "metrics")
+}
+
+// newMetrics makes the program's metrics. Both functions may be nil.
+func newMetrics(health func() []directory.ServerHealth, expires func() time.Time) *metrics.Metrics {
+	return metrics.New(metrics.Config{
+		Version: version(),
+		Operations: map[string]string{
+			extop.GeneratePasswordRequestOID:        "generatePassword",
+			extop.PasswordQualityRequestOID:         "passwordQuality",
+			extop.GeneratePasswordRequestControlOID: "addWithGeneratePassword",
+			extop.PasswordModifyOID:                 "passwordModify",
+		},
+		Directory:          health,
+		CertificateExpires: expires,
+	})
 }

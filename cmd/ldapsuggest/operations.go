@@ -96,11 +96,3 @@ func newRewriters(c *config, back *backend, limit extop.Limiter, audit extop.Aud
 	control.Authorize = back.authorizer(c.Authorization.GeneratePasswordControl)
 	return rewriters{extop.NewPasswordModify(modify), extop.NewGeneratePasswordControl(control)}
 }
-
-func (r rewriters) extended() map[string]extop.Rewriter {
-	return map[string]extop.Rewriter{extop.PasswordModifyOID: r.modify}
-}
-
-func (r rewriters) controls() map[string]extop.Rewriter {
-	return map[string]extop.Rewriter{extop.GeneratePasswordRequestControlOID: r.control}
-}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -163,7 +162,7 @@ type operations struct {
 }
 
 // newREST builds the REST door.
-func newREST(c *config, back *backend, ops operations, tlsConfig *tls.Config, log *slog.Logger) (*restbridge.Server, error) {
+func newREST(c *config, back *backend, ops operations, log *slog.Logger) (*restbridge.Server, error) {
 	users, err := restbridge.NewBinder(restbridge.Binder{
 		Bind:      binder(back.client),
 		Directory: back.reads,
@@ -188,7 +187,6 @@ func newREST(c *config, back *backend, ops operations, tlsConfig *tls.Config, lo
 		Rate:             restbridge.RateLimit{PerSecond: c.REST.RateLimit.PerSecond, Burst: c.REST.RateLimit.Burst},
 		AddressRate:      restbridge.RateLimit{PerSecond: c.REST.RateLimit.PerAddress.PerSecond, Burst: c.REST.RateLimit.PerAddress.Burst},
 		CORS:             c.REST.cors(),
-		TLSConfig:        tlsConfig,
 		Log:              log,
 		Observe:          back.metrics.REST,
 	}
@@ -212,6 +210,11 @@ func newREST(c *config, back *backend, ops operations, tlsConfig *tls.Config, lo
 	return restbridge.New(cfg)
 }
 
+	if c.REST.Console.Enabled {
+		if cfg.Console, err = newConsole(c, back, cfg, users, log); err != nil {
+			return nil, err
+		}
+	}
 func (c *config) oidc(back *backend, delegate *restbridge.Delegate, users *restbridge.Binder, log *slog.Logger) (*restbridge.OIDC, error) {
 	o := c.REST.OIDC
 	tlsConfig, err := clientTLS(c.path(o.CAFile))

@@ -176,7 +176,7 @@ func BenchmarkSuggestPassword(b *testing.B) {
 	rest, err := newREST(&c, back, operations{
 		generate: extop.NewGeneratePassword(extop.GeneratePasswordConfig{Policies: back.counted(), Audit: back.audit(log)}),
 		quality:  extop.NewPasswordQuality(extop.PasswordQualityConfig{Policies: back.counted(), Audit: back.audit(log)}),
-	}, nil, log)
+	}, log)
 	if err != nil {
 		b.Fatal(err)
 	}

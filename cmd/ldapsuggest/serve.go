@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
+	"os/signal"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
+	"syscall"
 	"time"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
@@ -21,8 +20,8 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/internal/metrics"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver"
+	"github.com/ldapsuggest/ldapsuggest/ldapserver/embedded"
 	"github.com/ldapsuggest/ldapsuggest/policy"
-	"github.com/ldapsuggest/ldapsuggest/restbridge"
 )
 
 const serveUsage = `Usage: ldapsuggest serve [--config FILE] [--data DIR] [--ldap ADDR] [--ldaps ADDR] [--rest ADDR] [--ldif FILE]
@@ -114,37 +113,26 @@ func (p *program) serveConfig(args []string) (*config, error) {
 }
 
 func (p *program) serve(ctx context.Context, args []string) error {
-	c, err := p.serveConfig(args)
+	read := func() (*config, error) { return p.serveConfig(args) }
+	c, err := read()
 	if err != nil {
 		return err
 	}
-	handler, err := c.logHandler(p.stderr)
-	if err != nil {
-		return err
-	}
-	log := slog.New(handler)
 	ber.MaxPacketLengthBytes = maxDirectoryMessage
-	if len(c.REST.Upstream.URLs) > 0 {
-		return p.serveBridge(ctx, c, log)
-	}
-
-	back, err := p.openBackend(ctx, c, log)
+	f, err := p.newFrontend(ctx, c, read)
 	if err != nil {
 		return err
 	}
-	defer back.close()
-	defer back.watch(ctx, log)()
-	front, err := newFrontend(c, back, log)
-	if err != nil {
+	defer f.close()
+	if err := f.listen(c); err != nil {
+		f.shutdown()
 		return err
 	}
-	if err := front.listen(c, p.env); err != nil {
-		front.shutdown()
-		return err
-	}
-	defer front.keyring.follow(ctx)()
-	p.greet(c, back, front)
-	return front.serve(ctx)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	p.greet(c, f)
+	return f.serve(ctx, hangup)
 }
 
 // A backend is the directory behind the front end.
@@ -153,11 +141,14 @@ type backend struct {
 	reads      policy.Directory  // for looking up users
 	policies   *policy.Service
 	supplement ldapserver.Supplement // nil where the directory can speak for itself
-	admin      *administrator        // of the embedded directory
 	metrics    *metrics.Metrics
-	measured   bool                             // somebody may read the metrics
-	expires    atomic.Pointer[func() time.Time] // tells when the front end's certificate ends
+	measured   bool // somebody may read the metrics
 	close      func()
+
+	// Of the embedded directory.
+	directory *embedded.Directory
+	judge     *embedded.Judge // to be used; nil for the one in use
+	admin     *administrator
 }
 
 // An administrator is whom the embedded directory was made with.
@@ -169,10 +160,15 @@ type administrator struct {
 }
 
 // openBackend connects to the configured directory, or opens the embedded
-// one.
+// one, for a command.
 func (p *program) openBackend(ctx context.Context, c *config, log *slog.Logger) (*backend, error) {
-	if len(c.Directory.URLs) == 0 {
-		return p.openEmbedded(ctx, c, log)
+	return p.connect(ctx, c, newMetrics(nil, nil), log)
+}
+
+// connect connects to the configured directory, or opens the embedded one.
+func (p *program) connect(ctx context.Context, c *config, m *metrics.Metrics, log *slog.Logger) (*backend, error) {
+	if c.embedded() {
+		return p.openEmbedded(ctx, c, m, log)
 	}
 	tlsConfig, err := c.directoryTLS()
 	if err != nil {
@@ -201,14 +197,13 @@ func (p *program) openBackend(ctx context.Context, c *config, log *slog.Logger) 
 		client.Close()
 		return nil, err
 	}
-	back := &backend{
-		client: client,
-		reads:  client,
-		close:  func() { client.Close() },
-	}
-	back.count(p, c, client.Health)
-	back.policies = policy.NewService(dialect, back.metrics.Directory(client), policy.ServiceConfig{Generator: c.generator()})
-	return back, nil
+	return &backend{
+		client:   client,
+		reads:    client,
+		policies: policy.NewService(dialect, m.Directory(client), policy.ServiceConfig{Generator: c.generator()}),
+		metrics:  m,
+		close:    func() { client.Close() },
+	}, nil
 }
 
 // warnOfClearText tells of connections on which the network can read the
@@ -224,82 +219,6 @@ func (c *config) warnOfClearText(urls []string, startTLS bool, log *slog.Logger)
 		}
 		log.Warn("the connection to the directory is not encrypted: set startTLS or use ldaps://", "url", s)
 	}
-}
-
-// A frontend is both doors with their listeners.
-type frontend struct {
-	ldap    *ldapserver.Server
-	rest    *restbridge.Server
-	keyring *keyring
-	metrics *http.Server
-	log     *slog.Logger
-
-	doors []*door
-}
-
-func newFrontend(c *config, back *backend, log *slog.Logger) (*frontend, error) {
-	limit := c.limiter()
-	generate := extop.NewGeneratePassword(extop.GeneratePasswordConfig{
-		Policies:     back.counted(),
-		MaxPasswords: c.GeneratePassword.MaxPasswords,
-		MaxAttempts:  c.GeneratePassword.MaxAttempts,
-		Limit:        limit,
-		Authorize:    back.authorizer(c.Authorization.GeneratePassword),
-		Audit:        back.audit(log),
-	})
-	quality := extop.NewPasswordQuality(extop.PasswordQualityConfig{
-		Policies:  back.counted(),
-		Limit:     limit,
-		Authorize: back.authorizer(c.Authorization.PasswordQualityRequirements),
-		Audit:     back.audit(log),
-	})
-	rewriters := newRewriters(c, back, limit, back.audit(log))
-	keys, err := c.keyring(log)
-	if err != nil {
-		return nil, err
-	}
-	back.expires.Store(new(keys.expires))
-	f := &frontend{keyring: keys, metrics: back.metricsServer(), log: log}
-	f.ldap = ldapserver.New(ldapserver.Config{
-		Dial: func(ctx context.Context) (net.Conn, error) {
-			client, server := ldapserver.ClientAddrs(ctx)
-			return back.client.Dial(directory.WithSource(ctx, client, server))
-		},
-		Extended: map[string]extop.Handler{
-			extop.GeneratePasswordRequestOID: generate,
-			extop.PasswordQualityRequestOID:  quality,
-		},
-		RewriteExtended:       rewriters.extended(),
-		RewriteControls:       rewriters.controls(),
-		TLSConfig:             keys.ldapConfig(),
-		Supplement:            back.supplement,
-		MaxConnections:        c.Limits.Connections,
-		MaxAddressConnections: c.Limits.AddressConnections,
-		MaxHandshakes:         c.Limits.Handshakes,
-		MaxPartial:            c.Limits.PartialMessages,
-		External:              c.external(log),
-		Observer:              back.observer(),
-		Logger:                log,
-	})
-	if f.rest, err = newREST(c, back, operations{generate, quality}, keys.restConfig(), log); err != nil {
-		return nil, err
-	}
-	return f, nil
-}
-
-// shutdown lets requests under way end, within limits.
-func (f *frontend) shutdown() {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
-	defer cancel()
-	var wg sync.WaitGroup
-	for _, shutdown := range []func(context.Context) error{f.ldap.Shutdown, f.rest.Shutdown, f.metrics.Shutdown} {
-		wg.Go(func() {
-			if err := shutdown(ctx); err != nil {
-				f.log.Warn("connections were closed with requests under way", "error", err)
-			}
-		})
-	}
-	wg.Wait()
 }
 
 // audit counts each operation where somebody may read the metrics, and writes
@@ -338,19 +257,23 @@ func (b *backend) audit(log *slog.Logger) extop.Auditor {
 
 // greet tells what is served and what to try next, in commands that work
 // as they stand.
-func (p *program) greet(c *config, back *backend, f *frontend) {
-	out := p.stdout
+func (p *program) greet(c *config, f *frontend) {
+	out, back := p.stdout, f.generation.Load().back
 	fmt.Fprintln(out, "ldapsuggest is ready.")
 	for _, d := range f.doors {
 		if d.name == "metrics" {
-			fmt.Fprintf(out, "  metrics: http://%s/metrics\n", d.listeners[0].Addr())
+			fmt.Fprintf(out, "  metrics: http://%s/metrics\n", d.listener.Addr())
 			continue
 		}
-		fmt.Fprintf(out, "  %s\n", f.url(d.scheme))
+		fmt.Fprintf(out, "  %s\n", d.url())
 	}
 	exe, err := os.Executable()
 	if err != nil {
 		exe = "ldapsuggest"
+	}
+	if len(c.REST.Upstream.URLs) > 0 {
+		fmt.Fprintf(out, "In front of: %v\n", c.REST.Upstream.URLs)
+		return
 	}
 	if back.admin == nil {
 		fmt.Fprintf(out, "In front of: %v\n", c.Directory.URLs)

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
-	"github.com/ldapsuggest/ldapsuggest/ldapserver"
 	"github.com/ldapsuggest/ldapsuggest/restbridge"
 )
 
@@ -45,45 +43,35 @@ func (c *config) checkUpstream() error {
 	return nil
 }
 
-// newBridge builds the REST door alone, in front of a server that has the
-// operation.
-func newBridge(c *config, log *slog.Logger) (*frontend, func(), error) {
+// openUpstream returns the way to a server that has the operation itself.
+func (c *config) openUpstream(log *slog.Logger) (*backend, error) {
 	u := c.REST.Upstream
 	tlsConfig, err := clientTLS(c.path(u.CAFile))
 	if err != nil {
-		return nil, nil, fmt.Errorf("rest.upstream.caFile: %w", err)
+		return nil, fmt.Errorf("rest.upstream.caFile: %w", err)
 	}
 	client, err := directory.New(directory.Config{URLs: u.URLs, StartTLS: u.StartTLS, TLS: tlsConfig, Log: log})
 	if err != nil {
-		return nil, nil, fmt.Errorf("rest.upstream: %w", err)
+		return nil, fmt.Errorf("rest.upstream: %w", err)
 	}
 	c.warnOfClearText(u.URLs, u.StartTLS, log)
-	keys, err := c.keyring(log)
+	return &backend{client: client, reads: client, close: func() { client.Close() }}, nil
+}
+
+// newBridge builds the REST door alone, in front of a server that has the
+// operation.
+func newBridge(c *config, back *backend, log *slog.Logger) (*restbridge.Server, error) {
+	users, err := restbridge.NewBinder(restbridge.Binder{Bind: binder(back.client), Directory: back.reads, Bases: c.REST.UserBases, Filter: c.REST.UserFilter, Log: log})
 	if err != nil {
-		client.Close()
-		return nil, nil, err
+		return nil, err
 	}
-	users, err := restbridge.NewBinder(restbridge.Binder{Bind: binder(client), Directory: client, Bases: c.REST.UserBases, Filter: c.REST.UserFilter, Log: log})
-	if err != nil {
-		client.Close()
-		return nil, nil, err
-	}
-	rest, err := restbridge.New(restbridge.Config{
+	return restbridge.New(restbridge.Config{
 		Generate:        restbridge.Upstream{},
 		Authenticate:    users,
 		CredentialCache: c.REST.CredentialCache,
 		Rate:            restbridge.RateLimit{PerSecond: c.REST.RateLimit.PerSecond, Burst: c.REST.RateLimit.Burst},
-		TLSConfig:       keys.restConfig(),
 		Log:             log,
 	})
-	if err != nil {
-		client.Close()
-		return nil, nil, err
-	}
-	return &frontend{
-		ldap: ldapserver.New(ldapserver.Config{Dial: client.Dial, Logger: log}), rest: rest,
-		keyring: keys, metrics: &http.Server{ReadHeaderTimeout: shutdownTime}, log: log,
-	}, func() { client.Close() }, nil
 }
 
 // binder binds as a user, on a connection of its own.
@@ -95,24 +83,4 @@ func binder(client *directory.Client) func(context.Context, string, []byte) (res
 		}
 		return u, nil
 	}
-}
-
-// serveBridge is serve with rest.upstream.
-func (p *program) serveBridge(ctx context.Context, c *config, log *slog.Logger) error {
-	front, closeClient, err := newBridge(c, log)
-	if err != nil {
-		return err
-	}
-	defer closeClient()
-	if err := front.listen(c, p.env); err != nil {
-		front.shutdown()
-		return err
-	}
-	defer front.keyring.follow(ctx)()
-	fmt.Fprintln(p.stdout, "ldapsuggest is ready.")
-	for _, d := range front.doors {
-		fmt.Fprintf(p.stdout, "  %s\n", front.url(d.scheme))
-	}
-	fmt.Fprintf(p.stdout, "In front of: %v\n", c.REST.Upstream.URLs)
-	return front.serve(ctx)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
@@ -12,50 +11,42 @@ import (
 	"testing"
 )
 
-// startFront serves a front end on free ports until the test ends.
-func startFront(t *testing.T, c *config, f *frontend) {
+// startFront serves a front end until the test ends.
+func startFront(t *testing.T, c *config) *frontend {
 	t.Helper()
-	if err := f.listen(c, variables{}.lookup); err != nil {
+	p := &program{stdout: io.Discard, stderr: io.Discard, env: variables{}.lookup}
+	f, err := p.newFrontend(t.Context(), c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.close)
+	if err := f.listen(c); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := f.serve(ctx); err != nil {
+		if err := f.serve(ctx, nil); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Cleanup(func() { cancel(); wg.Wait() })
+	return f
 }
 
 // The REST door alone, in front of our own front end on the embedded
 // directory.
 func TestUpstream(t *testing.T) {
-	log := slog.New(slog.DiscardHandler)
 	c := loadConfig(t, nil, "--data", t.TempDir(), "--ldap", "127.0.0.1:0", "--ldaps=", "--rest=")
-	p := &program{stdout: io.Discard, stderr: io.Discard, env: variables{}.lookup}
-	back, err := p.openBackend(t.Context(), c, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(back.close)
-	front, err := newFrontend(c, back, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	startFront(t, c, front)
+	front := startFront(t, c)
+	back := front.embedded
 
 	dir := writeFiles(t, map[string]string{"config.yaml": fmt.Sprintf("rest:\n  upstream:\n    urls: [%q]\n", front.url("ldap"))})
 	alone := loadConfig(t, nil, "--config", dir+"/config.yaml", "--data", t.TempDir(), "--rest", "127.0.0.1:0")
 	if alone.Listen.LDAP != "" || alone.Listen.LDAPS != "" {
 		t.Errorf("LDAP is served at %q and %q", alone.Listen.LDAP, alone.Listen.LDAPS)
 	}
-	bridge, closeClient, err := newBridge(alone, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(closeClient)
-	startFront(t, alone, bridge)
+	bridge := startFront(t, alone)
 
 	jo := "uid=jo,ou=people,dc=example,dc=com"
 	tests := []struct {

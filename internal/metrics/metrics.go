@@ -52,6 +52,7 @@ type Metrics struct {
 	searches      *prometheus.HistogramVec
 	server        map[string]*prometheus.Desc
 	certificate   *prometheus.Desc
+	reload        reload
 	relayedMetric *prometheus.CounterVec
 
 	// What almost every operation adds to, found without hashing labels.
@@ -102,6 +103,7 @@ func New(cfg Config) *Metrics {
 	m.resolutions = histograms("policy_resolution_duration_seconds", "Time that finding the policy in force took, by result.", "result")
 	m.cached = counter("policy_resolutions_cached_total", "Policies that were found without a question to the directory.")
 	m.searches = histograms("directory_search_duration_seconds", "Time that searches of the service account took, by result.", "result")
+	m.reload = newReload(m.registry)
 	m.accepted, m.rejected = m.passwords.WithLabelValues("accepted"), m.passwords.WithLabelValues("rejected")
 	m.succeeded = make(map[string]success, len(cfg.Operations))
 	for oid, name := range cfg.Operations {
