@@ -15,9 +15,9 @@ import (
 )
 
 // makeCertificate writes tls.key and tls.crt to dir, for localhost, the
-// host's own name (which libldap puts in the place of localhost) and the
-// loopback addresses, and returns the pool that trusts the certificate.
-func makeCertificate(dir string) (*x509.CertPool, error) {
+// host's own name (which libldap puts in the place of localhost), the usual
+// loopback addresses and the other addresses given, and returns the pool that trusts the certificate.
+func makeCertificate(dir string, others ...net.IP) (*x509.CertPool, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func makeCertificate(dir string) (*x509.CertPool, error) {
 		BasicConstraintsValid: true,
 		IsCA:                  true,
 		DNSNames:              names,
-		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		IPAddresses:           append([]net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, others...),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

@@ -84,9 +84,6 @@ func NewSamba(ctx context.Context, dir string) (*Samba, error) {
 		Reader:   Account{"reader@example.com", sambaPassword("reader")},
 		Stranger: Account{"alice@example.com", sambaPassword("alice")},
 	}
-	if s.CAs, err = makeCertificate(dir); err != nil {
-		return nil, err
-	}
 	// LDAP's ports are fixed, so each server has a loopback address of its
 	// own.
 	const tries = 20
@@ -97,6 +94,9 @@ func NewSamba(ctx context.Context, dir string) (*Samba, error) {
 			l.Close()
 			break
 		}
+	}
+	if s.CAs, err = makeCertificate(dir, net.ParseIP(s.address)); err != nil {
+		return nil, err
 	}
 	if err := s.provision(ctx); err != nil {
 		return nil, err

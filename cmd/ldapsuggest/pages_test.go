@@ -229,22 +229,7 @@ func pageScript(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: page FILE EXAMPLE")
 	}
-	text, err := os.ReadFile(filepath.Join(ts.Getenv("SOURCE"), "docs", args[0]))
-	ts.Check(err)
-	_, section, ok := strings.Cut(string(text), "<!-- example: "+args[1]+" -->\n\n")
-	if !ok {
-		ts.Fatalf("%s has no example %s", args[0], args[1])
-	}
-	var blocks []string
-	for b := range strings.SplitSeq(section, "\n\n") {
-		if !strings.HasPrefix(b, "    ") {
-			break
-		}
-		blocks = append(blocks, strings.ReplaceAll(strings.TrimPrefix(b, "    "), "\n    ", "\n"))
-	}
-	if len(blocks) == 0 {
-		ts.Fatalf("the example %s of %s is empty", args[1], args[0])
-	}
+	blocks := pageBlocks(ts, args[0], args[1])
 	command, want := blocks[0], strings.Join(blocks[1:], "\n")
 	session := strings.HasPrefix(command, "$ ")
 	if session {
@@ -255,10 +240,11 @@ func pageScript(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		command, want = strings.Join(lines[:end], "\n")[2:], strings.Join(lines[end:], "\n")
 	}
-	command = strings.NewReplacer("ldap://127.0.0.1:1389", ts.Getenv("LDAP"), "http://127.0.0.1:8080", ts.Getenv("REST"), "curl ", "curl -sS ").Replace(command)
+	replacer := pageReplacer(ts)
+	command, want = replacer.Replace(command), replacer.Replace(want)
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"), "candidate="+ts.Getenv("candidate"))
+	cmd.Env = pageEnvironment(ts)
 	output, err := cmd.CombinedOutput()
 	ts.Check(os.WriteFile(ts.MkAbs("page.out"), output, 0o600))
 	if (err != nil) != neg {
@@ -287,6 +273,7 @@ func settled(s string) string {
 		{`token [a-z0-9]{10} `, "token ID "},
 		{`until \S+;`, "until;"},
 		{`lst_\S+`, "lst_"},
+		{`vendor: .*`, "vendor:"},
 	} {
 		s = regexp.MustCompile(r.pattern).ReplaceAllString(s, r.with)
 	}
