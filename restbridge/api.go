@@ -124,6 +124,7 @@ func (s *Server) authenticate(ctx context.Context, a *api, c credentials, remote
 		if result.Is(err, result.InvalidCredentials) {
 			s.failures.count(remote)
 		}
+		s.signInFailed(ctx, c.scheme.method(), c.username, err)
 		return nil, err
 	}
 	if err := s.callers.take(session.AuthzID()); err != nil {
@@ -189,7 +190,7 @@ func (s *Server) failAs(a *api, w http.ResponseWriter, r *http.Request, err erro
 		res = result.From(err)
 		status = a.status(res.Code)
 		if status >= 500 {
-			s.cfg.Log.Warn("REST request failed", "result", res.Code.String(), "text", res.Text, "cause", res.Cause)
+			s.cfg.Log.WarnContext(r.Context(), "REST request failed", "result", res.Code.String(), "text", res.Text, "cause", res.Cause)
 		}
 	}
 	switch {

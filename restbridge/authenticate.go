@@ -79,6 +79,38 @@ func errCredentials(cause error) error {
 	return result.Wrap(cause, result.InvalidCredentials, "the name or the password is wrong")
 }
 
+// errUnknownName is the private cause where a name belongs to nobody. People
+// type passwords into the field for names: such a name is not to be logged.
+var errUnknownName = errors.New("nobody has the name")
+
+// A SignInFailure is an attempt to say who one is that has failed.
+type SignInFailure struct {
+	Method   string // basic, token or bearer; page for the form of a Console
+	Username string // as it was given, if somebody has the name or it is a DN
+	Err      *result.Error
+}
+
+// method names a scheme.
+func (s scheme) method() string {
+	switch s {
+	case basicScheme:
+		return "basic"
+	case tokenScheme:
+		return "token"
+	}
+	return "bearer"
+}
+
+func (s *Server) signInFailed(ctx context.Context, method, username string, err error) {
+	if s.cfg.SignInFailed == nil {
+		return
+	}
+	if _, bad := dn.Parse(username); bad != nil && (!result.Is(err, result.InvalidCredentials) || errors.Is(err, errUnknownName)) {
+		username = ""
+	}
+	s.cfg.SignInFailed(ctx, SignInFailure{method, username, result.From(err)})
+}
+
 // Authenticate implements Authenticator.
 func (b *Binder) Authenticate(ctx context.Context, username string, password []byte) (Session, error) {
 	if username == "" || len(password) == 0 {
@@ -105,7 +137,7 @@ func (b *Binder) Authenticate(ctx context.Context, username string, password []b
 // Errors: invalidCredentials(49) if none or several do.
 func (b *Binder) Find(ctx context.Context, username string) (string, error) {
 	if b.Directory == nil {
-		return "", errCredentials(errors.New("the name is no DN"))
+		return "", errCredentials(errUnknownName)
 	}
 	bases, err := b.SearchBases(ctx)
 	if err != nil {
@@ -128,11 +160,11 @@ func (b *Binder) Find(ctx context.Context, username string) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", errCredentials(errors.New("no entry has the name"))
+		return "", errCredentials(errUnknownName)
 	case 1:
 		return found[0], nil
 	}
-	b.Log.Warn("several entries answer to one user name", "entries", found)
+	b.Log.WarnContext(ctx, "several entries answer to one user name", "entries", found)
 	return "", errCredentials(errors.New("several entries have the name"))
 }
 

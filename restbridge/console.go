@@ -63,6 +63,9 @@ func (d Door) SignIn(ctx context.Context, r *http.Request, username string, pass
 	if err != nil && result.Is(err, result.InvalidCredentials) {
 		d.s.failures.count(r.RemoteAddr)
 	}
+	if err != nil {
+		d.s.signInFailed(ctx, "page", username, err)
+	}
 	return session, err
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ldapsuggest/ldapsuggest/extop"
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/internal/trail"
 	"github.com/ldapsuggest/ldapsuggest/policy"
 )
 
@@ -107,6 +108,15 @@ type Config struct {
 	// route, empty for one that was turned away before it was routed, its
 	// status and how long it took. It must not block. May be nil.
 	Observe func(route string, status int, took time.Duration)
+
+	// SignInFailed is told of each attempt to say who one is that was judged
+	// and failed. It must not block. May be nil.
+	SignInFailed func(ctx context.Context, f SignInFailure)
+
+	// Trails names connections and requests, in the lines for Log, in the
+	// contexts of operations and in the header X-Request-Id. Doors that log to
+	// the same place share one. Nil stands for one of the server's own.
+	Trails *trail.Source
 }
 
 func (c Config) withDefaults() Config {
@@ -121,6 +131,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxBody <= 0 {
 		c.MaxBody = 64 << 10
+	}
+	if c.Trails == nil {
+		c.Trails = trail.NewSource()
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -214,6 +227,7 @@ func NewFront(cfg Config, h http.Handler) *Server {
 func (s *Server) listenWith(h http.Handler) {
 	s.http = http.Server{
 		Handler:           h,
+		ConnContext:       s.connContext,
 		TLSConfig:         s.cfg.TLSConfig,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       20 * time.Second,
@@ -256,6 +270,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	rec := &recorder{ResponseWriter: w}
+	r, span := s.mark(rec, r)
 	h := rec.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -266,18 +281,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				panic(p)
 			}
 			// The value of a panic may quote what it fell over.
-			s.cfg.Log.Error("panic in a REST request", "stack", string(debug.Stack()))
+			s.cfg.Log.ErrorContext(r.Context(), "panic in a REST request", "stack", string(debug.Stack()))
 			if rec.status == 0 {
 				s.fail(rec, r, result.New(result.Other, "internal error"))
 			} else {
 				rec.aborted = true
 			}
 		}
+		rec.end(span, r.Method, r.Pattern)
 		if s.cfg.Observe != nil {
 			s.cfg.Observe(r.Pattern, rec.status, time.Since(began))
 		}
 		if s.cfg.Log.Enabled(r.Context(), slog.LevelInfo) {
-			s.cfg.Log.Info("rest", "method", r.Method, "path", clip(r.URL.Path), "status", rec.status,
+			s.cfg.Log.InfoContext(r.Context(), "rest", "method", r.Method, "path", clip(r.URL.Path), "status", rec.status,
 				"result", rec.result.String(), "caller", rec.caller, "remote", r.RemoteAddr, "duration", time.Since(began))
 		}
 		if rec.aborted {
@@ -305,6 +321,7 @@ func clip(s string) string {
 // A recorder notes for the log how a request ended.
 type recorder struct {
 	http.ResponseWriter
+	trail   trail.Context
 	status  int
 	result  result.Code
 	caller  string // authorization identity, once the directory has confirmed it

@@ -24,6 +24,9 @@ const (
 // read by people who may not read the directory: never give it a password, nor
 // a value of an entry.
 type Span interface {
+	// Name gives the span another name.
+	Name(name string)
+
 	String(key, value string)
 	Int(key string, value int)
 
@@ -65,6 +68,7 @@ func StartRequest(ctx context.Context, name string) (context.Context, Span) {
 
 type noSpan struct{}
 
+func (noSpan) Name(string)           {}
 func (noSpan) String(string, string) {}
 func (noSpan) Int(string, int)       {}
 func (noSpan) DN(string, string)     {}

@@ -59,6 +59,10 @@ type Trail struct {
 	Number  uint64 // of the operation on its connection, from 1; 0 for the connection itself
 	Request string // identifier that the client gave the request; empty for none
 	TraceID string // 32 hexadecimal digits; empty if the request belongs to no trace
+
+	// Parent and State are the headers traceparent and tracestate that came
+	// with the request, if they are well-formed.
+	Parent, State string
 }
 
 // Operation returns the identifier of the operation: its connection's, "." and
