@@ -17,9 +17,16 @@ import (
 	"time"
 )
 
+// ProgramVariable is the environment variable that names a program to measure
+// instead of building one: a release, say.
+const ProgramVariable = "LDAPSUGGEST_BENCH_PROGRAM"
+
 // Build builds the program, as it is shipped, and returns its path.
 func Build(t testing.TB) string {
 	t.Helper()
+	if program := os.Getenv(ProgramVariable); program != "" {
+		return program
+	}
 	program := filepath.Join(t.TempDir(), "ldapsuggest")
 	if out, err := exec.Command("go", "build", "-o", program, "github.com/ldapsuggest/ldapsuggest/cmd/ldapsuggest").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)

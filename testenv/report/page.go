@@ -90,11 +90,12 @@ func (s *Section) Write(dir string) error {
 	return os.WriteFile(path, []byte(text), 0o644)
 }
 
-// Publish logs the section, and writes it into the documentation that
+// Publish prints the section, and writes it into the documentation that
 // DocsVariable names, if it does.
 func (s *Section) Publish(b testing.TB) {
 	b.Helper()
-	b.Logf("section %s\n%s", s.Name, s.text.String())
+	// Not by b.Log, which cuts what benchmarks have to say.
+	fmt.Printf("\nsection %s\n%s\n", s.Name, s.text.String())
 	dir := os.Getenv(DocsVariable)
 	if dir == "" {
 		if err := errors.Join(s.errs...); err != nil {
@@ -105,4 +106,16 @@ func (s *Section) Publish(b testing.TB) {
 	if err := s.Write(dir); err != nil {
 		b.Error(err)
 	}
+}
+
+// QuickVariable is the environment variable that asks for less of everything,
+// to see whether all runs.
+const QuickVariable = "LDAPSUGGEST_BENCH_QUICK"
+
+// Pick returns full, or quick if QuickVariable is set.
+func Pick(full, quick int) int {
+	if os.Getenv(QuickVariable) != "" {
+		return quick
+	}
+	return full
 }
