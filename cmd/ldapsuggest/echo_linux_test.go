@@ -12,23 +12,32 @@ import (
 // terminal opens a pseudo-terminal: what a user types is written to keys.
 func terminal(t *testing.T) (keys, tty *os.File) {
 	t.Helper()
-	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	keys, tty, err := openTerminal()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { keys.Close() })
+	t.Cleanup(func() { keys.Close(); tty.Close() })
+	return keys, tty
+}
+
+func openTerminal() (keys, tty *os.File, err error) {
+	if keys, err = os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			keys.Close()
+		}
+	}()
 	n, err := unix.IoctlGetInt(int(keys.Fd()), unix.TIOCGPTN)
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	if err := unix.IoctlSetPointerInt(int(keys.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
-	if tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { tty.Close() })
-	return keys, tty
+	tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	return keys, tty, err
 }
 
 func showsTyping(t *testing.T, tty *os.File) bool {

@@ -52,12 +52,14 @@ func runScripts(t *testing.T, dir string, s *testenv.Slapd) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve":   serveScript,
-			"lines":   linesScript,
-			"try":     tryScript,
-			"readme":  readmeScript,
-			"page":    pageScript,
-			"metrics": metricsScript,
+			"serve":  serveScript,
+			"lines":  linesScript,
+			"try":    tryScript,
+			"readme": readmeScript,
+			"page":   pageScript,
+
+			"terminal": terminalScript,
+			"metrics":  metricsScript,
 		},
 	})
 }

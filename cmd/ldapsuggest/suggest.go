@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -16,10 +17,12 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/restbridge"
 )
 
-const suggestUsage = `Usage: ldapsuggest suggest [-H URL] -D DN (-w PASSWORD | -W | -y FILE) [-ZZ] [--target DN | --policy DN] [-n COUNT] [--attempts N] [--json]
+const suggestUsage = `Usage: ldapsuggest suggest [-H URL] -D DN (-w PASSWORD | -W | -y FILE) [-ZZ] [--target DN | --policy DN] [-n COUNT] [--attempts N] [--json | --pick]
 
 Asks a server for passwords by the Generate Password extended operation.
-Passwords go to standard output, one a line, all else to standard error.
+Passwords go to standard output, one a line, all else to standard error. If
+standard output is a terminal, it shows the policy and a list to pick from,
+and prints the one that was picked.
 
   -H URL          server; default ldap://127.0.0.1:1389
   -D DN           who asks
@@ -31,14 +34,19 @@ Passwords go to standard output, one a line, all else to standard error.
   --cacert FILE   certificate to trust (PEM); default $LDAPTLS_CACERT
   --target DN     passwords for this entry, which need not exist
   --policy DN     passwords under this policy
-  -n COUNT        number of passwords; default 1
+  -n COUNT        number of passwords; default 1, and 5 to pick from
   --attempts N    how often to try for one that passes validation; default 5,
                   0 for no validation
   --json          print the JSON object of the REST API
+  --pick          let one be picked on the terminal, wherever standard output
+                  goes; --pick=false for never
+  --rest URL      the server's REST door, which tells more about the policy
+                  for the list: why it is in force, and the entropy; default
+                  $LDAPSUGGEST_REST_URL
   --timeout T     give up after this time; default 30s
 
 The exit code is 0 if no password was found unacceptable, 3 if one was (it is
-printed none the less), 1 if there are none, 2 for a wrong command line.
+printed none the less). "ldapsuggest help" lists the others.
 
 Example:
   $ ldapsuggest suggest -H ldaps://ldap.example.com -D uid=help,ou=people,dc=example,dc=com -W \
@@ -48,7 +56,8 @@ Example:
 // suggestOptions are the flags of suggest.
 type suggestOptions struct {
 	url, dn, password, passwordFile, caFile string
-	ask, startTLS, json                     bool
+	rest                                    string
+	ask, startTLS, json, pick               bool
 	target, policy                          string
 	count, attempts                         int
 	timeout                                 time.Duration
@@ -70,9 +79,19 @@ func (p *program) suggestOptions(args []string) (*suggestOptions, error) {
 	f.IntVar(&o.count, "n", extop.DefaultPasswordCount, "")
 	f.IntVar(&o.attempts, "attempts", extop.DefaultValidationAttempts, "")
 	f.BoolVar(&o.json, "json", false, "")
+	f.BoolVar(&o.pick, "pick", false, "")
+	f.StringVar(&o.rest, "rest", "", "")
 	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "")
 	if err := parse(f, args); err != nil {
 		return nil, err
+	}
+	given := make(map[string]bool)
+	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if !given["pick"] {
+		o.pick = !o.json && p.canPick() && isTerminalFile(p.stdout)
+	}
+	if o.pick && !given["n"] {
+		o.count = pickFrom
 	}
 	ways := 0
 	for _, given := range []bool{o.password != "", o.ask, o.passwordFile != ""} {
@@ -95,6 +114,13 @@ func (p *program) suggestOptions(args []string) (*suggestOptions, error) {
 		return nil, misuse("--attempts must be at least 0")
 	case o.timeout <= 0:
 		return nil, misuse("--timeout must be more than nothing")
+	case o.pick && o.json:
+		return nil, misuse("--json and --pick exclude each other")
+	case o.pick && !p.canPick():
+		return nil, misuse("--pick needs a terminal, to show the list and to read the choice")
+	}
+	if o.rest == "" {
+		o.rest, _ = p.env("LDAPSUGGEST_REST_URL")
 	}
 	if o.caFile == "" {
 		o.caFile, _ = p.env("LDAPTLS_CACERT")
@@ -118,7 +144,7 @@ func (p *program) suggest(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	res, err := p.askForPasswords(ctx, o)
+	res, told, err := p.askForPasswords(ctx, o)
 	if err != nil {
 		if o.json {
 			p.stdout.Write(restbridge.EncodeError(err))
@@ -126,6 +152,13 @@ func (p *program) suggest(ctx context.Context, args []string) error {
 		return asked{server: o.url, front: true, dn: o.dn, target: o.target}.explain(err)
 	}
 	defer res.Wipe()
+	if o.pick && len(res.Passwords) > 0 {
+		at, err := p.pickPassword(ctx, res, told, o)
+		if err != nil {
+			return err
+		}
+		return p.printPicked(res, at)
+	}
 	if err := p.printPasswords(res, o); err != nil {
 		return err
 	}
@@ -172,38 +205,43 @@ func (p *program) printPasswords(res *extop.GeneratePasswordResult, o *suggestOp
 	return err
 }
 
-// askForPasswords binds and performs the operation.
-func (p *program) askForPasswords(ctx context.Context, o *suggestOptions) (*extop.GeneratePasswordResult, error) {
+// askForPasswords binds and performs the operation. To pick from the
+// passwords, it also asks what is told about the policy, which may fail.
+func (p *program) askForPasswords(ctx context.Context, o *suggestOptions) (*extop.GeneratePasswordResult, *aboutPolicy, error) {
 	tlsConfig, err := clientTLS(o.caFile)
 	if err != nil {
-		return nil, fmt.Errorf("--cacert: %w", err)
+		return nil, nil, fmt.Errorf("--cacert: %w", err)
 	}
 	client, err := directory.New(directory.Config{
 		URLs: []string{o.url}, StartTLS: o.startTLS, TLS: tlsConfig,
 		DialTimeout: o.timeout, RequestTimeout: o.timeout,
 	})
 	if err != nil {
-		return nil, misuse("-H: %s", strings.TrimPrefix(err.Error(), "directory: "))
+		return nil, nil, misuse("-H: %s", strings.TrimPrefix(err.Error(), "directory: "))
 	}
 	defer client.Close()
 	password, err := p.bindPassword(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer clear(password)
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	conn, err := client.Bind(ctx, o.dn, password)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer conn.Close()
 	value, err := conn.Extended(ctx, extop.GeneratePasswordRequestOID, o.request().Encode())
 	defer clear(value)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return extop.DecodeGeneratePasswordResult(value)
+	res, err := extop.DecodeGeneratePasswordResult(value)
+	if err != nil || !o.pick {
+		return res, nil, err
+	}
+	return res, o.aboutPolicy(ctx, conn, tlsConfig, password), nil
 }
 
 func (p *program) bindPassword(ctx context.Context, o *suggestOptions) ([]byte, error) {
