@@ -247,7 +247,7 @@ func programs(b *testing.B) []contender {
 	s := testenv.StartSlapd(b, testenv.SlapdOptions{ReadableConfig: true, Databases: []testenv.SlapdDatabase{{Users: 10}}})
 	program := load.Build(b)
 	f := load.Start(b, program, b.TempDir(), load.Config(b, s.URL, s.Reader.DN, s.Reader.Password, "")+fmt.Sprintf("generatePassword: {maxPasswords: %d}\n", batch))
-	user := s.UserDN(5)
+	user := s.UserDN(0)
 	for _, n := range []int{1, batch} {
 		list = append(list, contender{"ldapsuggest", fmt.Sprintf("a process for %s, `ldapsuggest suggest`, slapd behind", report.Number(float64(n))),
 			repeat(n, func(ctx context.Context) error {
