@@ -56,6 +56,8 @@ type restConfig struct {
 		MaxAge      time.Duration `yaml:"maxAge"`
 	} `yaml:"cors"`
 
+	Console consoleConfig `yaml:"console"`
+
 	Directory struct {
 		Enabled bool `yaml:"enabled"`
 	} `yaml:"directory"`
@@ -94,6 +96,7 @@ func defaultREST() restConfig {
 	c.ActAs = restbridge.ActAuto
 	c.OIDC.ClockSkew = time.Minute
 	c.RateLimit.PerSecond, c.RateLimit.Burst = 20, 200
+	c.Console = defaultConsole()
 	c.Directory.Enabled, c.Adaxes.Enabled, c.ECGrid.Enabled, c.Nextcloud.Enabled = true, true, true, true
 	c.Nextcloud.Strength = 1
 	return c
@@ -136,7 +139,7 @@ func (c *restConfig) check() error {
 			return fmt.Errorf("rest.%s: %q is no DN", key, name)
 		}
 	}
-	return nil
+	return c.Console.check()
 }
 
 // cors returns nil where pages of other origins may not call.
@@ -207,14 +210,14 @@ func newREST(c *config, back *backend, ops operations, log *slog.Logger) (*restb
 			cfg.Nextcloud.Breaches = c.breached
 		}
 	}
-	return restbridge.New(cfg)
-}
-
 	if c.REST.Console.Enabled {
 		if cfg.Console, err = newConsole(c, back, cfg, users, log); err != nil {
 			return nil, err
 		}
 	}
+	return restbridge.New(cfg)
+}
+
 func (c *config) oidc(back *backend, delegate *restbridge.Delegate, users *restbridge.Binder, log *slog.Logger) (*restbridge.OIDC, error) {
 	o := c.REST.OIDC
 	tlsConfig, err := clientTLS(c.path(o.CAFile))
@@ -241,6 +244,15 @@ func (c *config) oidc(back *backend, delegate *restbridge.Delegate, users *restb
 
 // changePassword changes a password in the way of the directory.
 func (b *backend) changePassword(ctx context.Context, dn string, current, new []byte) error {
+	how, err := b.passwordChange(ctx)
+	if err != nil {
+		return err
+	}
+	return b.client.ChangePassword(ctx, how, dn, current, new)
+}
+
+// passwordChange is the way of the directory.
+func (b *backend) passwordChange(ctx context.Context) (directory.PasswordChange, error) {
 	how := directory.ByExtension
 	switch {
 	case b.supplement != nil: // the embedded directory answers extensions in the relay
@@ -250,11 +262,11 @@ func (b *backend) changePassword(ctx context.Context, dn string, current, new []
 	case b.policies.Dialect() == "auto": // not known: it has not answered yet
 		name, err := b.client.Detect(ctx)
 		if err != nil {
-			return err
+			return how, err
 		}
 		if name == directory.ActiveDirectory {
 			how = directory.ByUnicodePwd
 		}
 	}
-	return b.client.ChangePassword(ctx, how, dn, current, new)
+	return how, nil
 }
