@@ -79,6 +79,10 @@ type SlapdDatabase struct {
 	// 0 means 200; negative means none.
 	Users int
 
+	// MaxSize is the greatest size of the database in octets. 0 means 1 GiB,
+	// which is enough for some 300,000 users.
+	MaxSize int64
+
 	// DefaultPolicy is the DN of the default policy. Empty means
 	// cn=default,ou=policies below the suffix; NoDefaultPolicy, that there
 	// is none.
@@ -281,6 +285,9 @@ func newSlapdBuilder(dir string, o SlapdOptions) (*slapdBuilder, error) {
 		}
 		if db.Users == 0 {
 			db.Users = 200
+		}
+		if db.MaxSize == 0 {
+			db.MaxSize = 1 << 30
 		}
 		if db.NoDefaultPolicy {
 			db.DefaultPolicy = ""
