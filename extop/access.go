@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/internal/trail"
 	"github.com/ldapsuggest/ldapsuggest/policy"
 	"github.com/ldapsuggest/ldapsuggest/policy/dn"
 )
@@ -235,6 +236,8 @@ func errHidden(cause error) error {
 // superior is asked for first, and whether a target that the caller cannot
 // see exists is found out only for a caller who sees where it would stand.
 func see(ctx context.Context, p Policies, caller Caller, target dn.DN, proxied string) (exists bool, err error) {
+	ctx, span := trail.Start(ctx, trail.Client, "caller sees target")
+	defer func() { span.End(endOf(err)) }()
 	if target.IsRoot() {
 		return false, result.New(result.NoSuchObject, "the root DSE has no password")
 	}

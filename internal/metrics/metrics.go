@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"log/slog"
 	"runtime"
 	"strconv"
 	"time"
@@ -30,6 +31,10 @@ type Config struct {
 	// CertificateExpires returns when the certificate ends that clients are
 	// shown. May be nil.
 	CertificateExpires func() time.Time
+
+	// Log is told of resolutions, at the level of debugging, and of searches
+	// that failed. May be nil.
+	Log *slog.Logger
 }
 
 // Metrics are the metrics of one program. It is an ldapserver.Observer.
@@ -50,6 +55,7 @@ type Metrics struct {
 	resolutions   *prometheus.HistogramVec
 	cached        prometheus.Counter
 	searches      *prometheus.HistogramVec
+	auditLines    *prometheus.CounterVec
 	server        map[string]*prometheus.Desc
 	certificate   *prometheus.Desc
 	reload        reload
@@ -104,6 +110,7 @@ func New(cfg Config) *Metrics {
 	m.cached = counter("policy_resolutions_cached_total", "Policies that were found without a question to the directory.")
 	m.searches = histograms("directory_search_duration_seconds", "Time that searches of the service account took, by result.", "result")
 	m.reload = newReload(m.registry)
+	m.auditLines = counters("audit_lines_total", "Lines of the audit log, by destination and whether they were written or lost.", "destination", "outcome")
 	m.accepted, m.rejected = m.passwords.WithLabelValues("accepted"), m.passwords.WithLabelValues("rejected")
 	m.succeeded = make(map[string]success, len(cfg.Operations))
 	for oid, name := range cfg.Operations {
@@ -215,6 +222,16 @@ func (m *Metrics) Audit(r extop.AuditRecord) {
 		m.accepted.Add(float64(r.Returned - r.Rejected))
 		m.rejected.Add(float64(r.Rejected))
 	}
+}
+
+// AuditLines counts lines that a destination of the audit log has got, or will
+// never get.
+func (m *Metrics) AuditLines(destination string, lines int, written bool) {
+	outcome := "lost"
+	if written {
+		outcome = "written"
+	}
+	m.auditLines.WithLabelValues(destination, outcome).Add(float64(lines))
 }
 
 // REST counts a REST request. The route is the pattern that it matched, empty

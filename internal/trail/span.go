@@ -45,25 +45,33 @@ type Span interface {
 // Start begins a span for what ctx is about. Without a tracer it returns ctx
 // and a span that does nothing, and allocates nothing.
 func Start(ctx context.Context, kind Kind, name string) (context.Context, Span) {
-	t := From(ctx)
-	if t == nil || t.tracer == nil {
+	_, tracer := traced(ctx)
+	if tracer == nil {
 		return ctx, noSpan{}
 	}
-	return t.tracer.Start(ctx, kind, name)
+	return (*tracer).Start(ctx, kind, name)
 }
 
 // StartRequest is Start for the request of a client that ctx is about. From
 // then on, its Trail names the trace.
 func StartRequest(ctx context.Context, name string) (context.Context, Span) {
-	t := From(ctx)
-	if t == nil || t.tracer == nil {
+	t, tracer := traced(ctx)
+	if tracer == nil {
 		return ctx, noSpan{}
 	}
-	ctx, span := t.tracer.Start(ctx, Server, name)
+	ctx, span := (*tracer).Start(ctx, Server, name)
 	if id := span.TraceID(); id != "" {
 		t.TraceID = id
 	}
 	return ctx, span
+}
+
+func traced(ctx context.Context) (*Trail, *Tracer) {
+	t := From(ctx)
+	if t == nil {
+		return nil, nil
+	}
+	return t, t.Connection.source.tracer.Load()
 }
 
 type noSpan struct{}

@@ -12,19 +12,24 @@ import (
 // other Source has, in this process or another.
 type Source struct {
 	instance string
-	tracer   Tracer
+	tracer   atomic.Pointer[Tracer]
 	last     atomic.Uint64
 }
 
 // NewSource returns a Source whose connections are not traced.
-func NewSource() *Source { return NewTracedSource(nil) }
-
-// NewTracedSource returns a Source whose connections have a tracer. It may be
-// nil.
-func NewTracedSource(t Tracer) *Source {
+func NewSource() *Source {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return &Source{instance: hex.EncodeToString(b[:]), tracer: t}
+	return &Source{instance: hex.EncodeToString(b[:])}
+}
+
+// Trace has requests that begin from now on given to a tracer; nil to none.
+func (s *Source) Trace(t Tracer) {
+	if t == nil {
+		s.tracer.Store(nil)
+		return
+	}
+	s.tracer.Store(&t)
 }
 
 // Connection returns the next connection of a door, from a remote address.
@@ -33,7 +38,7 @@ func (s *Source) Connection(door, remote string) *Connection {
 		ID:     s.instance + "-" + strconv.FormatUint(s.last.Add(1), 10),
 		Door:   door,
 		Remote: remote,
-		tracer: s.tracer,
+		source: s,
 	}
 }
 
@@ -43,15 +48,12 @@ type Connection struct {
 	Door   string // the way in: "ldap" or "rest"
 	Remote string // the client's address as its net.Addr prints it
 
-	tracer Tracer
+	source *Source
 	last   atomic.Uint64
 }
 
 // Begin returns the trail of the connection's next operation.
 func (c *Connection) Begin() Trail { return Trail{Connection: c, Number: c.last.Add(1)} }
-
-// Traced reports whether operations of c are given to a tracer.
-func (c *Connection) Traced() bool { return c.tracer != nil }
 
 // A Trail is an operation on a connection.
 type Trail struct {
