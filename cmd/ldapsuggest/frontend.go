@@ -91,8 +91,10 @@ func (p *program) newFrontend(ctx context.Context, c *config, read func() (*conf
 		Observer:   &f.observer,
 		Logger:     f.log,
 	})
+	restTLS := serverTLS(f.keyring, forREST)
+	restTLS.NextProtos = httpProtocols()
 	f.rest = restbridge.NewFront(restbridge.Config{
-		TLSConfig: serverTLS(f.keyring, forREST),
+		TLSConfig: restTLS,
 		Log:       f.log,
 	}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g := f.current()

@@ -108,7 +108,7 @@ func (k *keyring) reload() (changed bool, err error) {
 		}
 	}
 	// HTTP knows its callers by other means than certificates.
-	c.rest = &tls.Config{Certificates: []tls.Certificate{c.certificate}, MinVersion: k.minVersion, NextProtos: []string{"h2", "http/1.1"}}
+	c.rest = &tls.Config{Certificates: []tls.Certificate{c.certificate}, MinVersion: k.minVersion, NextProtos: httpProtocols()}
 	k.current.Store(c)
 	return true, nil
 }
@@ -141,6 +141,10 @@ func serverTLS(now func() *keyring, of func(*credentials) *tls.Config) *tls.Conf
 		},
 	}
 }
+
+// httpProtocols are what HTTPS offers by ALPN. net/http looks for it in the
+// configuration of the server, TLS in that of the handshake.
+func httpProtocols() []string { return []string{"h2", "http/1.1"} }
 
 func forLDAP(c *credentials) *tls.Config { return c.ldap }
 func forREST(c *credentials) *tls.Config { return c.rest }

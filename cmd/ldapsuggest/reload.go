@@ -63,6 +63,9 @@ func (f *frontend) hangup(ctx context.Context) {
 	}
 	began := time.Now()
 	err := f.reload(ctx)
+	if ctx.Err() != nil {
+		return // the program ends
+	}
 	f.metrics.Reloaded(err == nil)
 	if err != nil {
 		f.log.Error("the configuration is not reloaded: nothing has changed", "error", caused(err))
@@ -143,36 +146,47 @@ func (f *frontend) retire(g *generation, next *config) {
 	f.old = append(f.old, g)
 	old := slices.Clone(f.old)
 	f.mu.Unlock()
-	leave := func() {
-		for _, o := range old {
-			gone := o.config.directoryURLs()
-			gone = slices.DeleteFunc(gone, func(u string) bool { return slices.Contains(next.directoryURLs(), u) })
-			n := f.ldap.Drain(func(conn net.Conn) bool {
-				u, ok := o.back.client.Dialed(conn)
-				return ok && slices.Contains(gone, u)
-			})
-			if n > 0 {
-				f.log.Info("clients are leaving servers of the directory", "servers", gone, "clients", n)
-			}
-			if len(gone) > 0 {
-				f.retired.Go(func() {
-					ctx, cancel := context.WithTimeout(f.life, drainTime)
-					defer cancel()
-					_ = o.back.client.Drain(ctx, gone...)
-				})
-			}
-		}
+	for _, o := range old {
+		f.leave(o, next.directoryURLs())
 	}
-	leave()
 	f.retired.Go(func() {
 		f.finish(g)
-		leave() // whoever was on the way there
 		_ = g.back.client.Drain(f.life)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.old = slices.DeleteFunc(f.old, func(o *generation) bool { return o == g })
 	})
 	g.release()
+}
+
+// leave has clients leave servers that a retired generation has connected them
+// to, but for those that stay. What uses the generation may still connect
+// there.
+func (f *frontend) leave(g *generation, stay []string) {
+	gone := slices.DeleteFunc(g.config.directoryURLs(), func(u string) bool { return slices.Contains(stay, u) })
+	if len(gone) == 0 {
+		return
+	}
+	drain := func() {
+		n := f.ldap.Drain(func(conn net.Conn) bool {
+			u, ok := g.back.client.Dialed(conn)
+			return ok && slices.Contains(gone, u)
+		})
+		if n > 0 {
+			f.log.Info("clients are leaving servers of the directory", "servers", gone, "clients", n)
+		}
+	}
+	drain()
+	f.retired.Go(func() {
+		select {
+		case <-g.unused:
+		case <-f.life.Done():
+		}
+		drain() // who was on the way there
+		ctx, cancel := context.WithTimeout(f.life, drainTime)
+		defer cancel()
+		_ = g.back.client.Drain(ctx, gone...)
+	})
 }
 
 // finish closes a generation once no request uses it, or once there are no
