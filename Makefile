@@ -8,6 +8,7 @@
 # make bench-load
 #              the program under load, against slapd; docs/benchmarks.md
 # make build   bin/ldapsuggest
+# make man     the manual pages, of the documentation
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -24,7 +25,7 @@ PACKAGES    ?= ./...
 N           ?= 1000
 SEED        ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 
-.PHONY: run build test packages lint bench bench-load conformance
+.PHONY: run build test packages lint bench bench-load conformance man
 
 run: build
 	@exec bin/ldapsuggest serve $(ARGS)
@@ -49,6 +50,9 @@ lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then printf 'gofmt -w is due for:\n%s\n' "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
+
+man:
+	$(GO) test ./internal/mdoc -run TestManualPages -update
 
 bench:
 	@mkdir -p bin

@@ -174,6 +174,7 @@ func TestEveryExample(t *testing.T) {
 		"docs/dialects/openldap.md":        "../../policy/dialect/openldap/docs_test.go",
 		"docs/dialects/activedirectory.md": "../../testenv/samba/populate.py",
 		"docs/rest/adaxes.md":              "../../restbridge/examples_test.go",
+		"docs/commands/serve.md":           "testdata/pages/slapd.txtar",
 	}
 	scripts, err := filepath.Glob("testdata/*/*.txtar")
 	if err != nil {
