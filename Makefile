@@ -4,9 +4,11 @@
 #              let the real servers judge: N random policies on each, N
 #              suggestions for each user of slapd; a seed repeats a run
 # make lint    gofmt, go vet, staticcheck
-# make bench   benchmarks, summed up by benchstat; BASE=FILE compares
-# make bench-load
-#              the program under load, against slapd; docs/benchmarks.md
+# make bench   all benchmarks, half an hour: bench-code, whose results benchstat
+#              sums up and BASE=FILE compares; bench-load, bench-peers and
+#              bench-growth, which write the tables and curves of
+#              docs/benchmarks.md. What they print is kept in bin. QUICK=1 does
+#              little of each, and writes nothing
 # make build   bin/ldapsuggest
 # make man     the manual pages, of the documentation
 
@@ -25,7 +27,12 @@ PACKAGES    ?= ./...
 N           ?= 1000
 SEED        ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 
-.PHONY: run build test packages lint bench bench-load conformance man
+# With QUICK, the documentation is left alone.
+QUICK       ?=
+BENCH_ENV    = LDAPSUGGEST_PPM_BUILD=1 $(if $(QUICK),LDAPSUGGEST_BENCH_QUICK=1,LDAPSUGGEST_BENCH_DOCS='$(CURDIR)/docs')
+ROUNDS       = $(if $(QUICK),1,7)x
+
+.PHONY: run build test packages lint bench bench-packages bench-code bench-load bench-peers bench-growth conformance man
 
 run: build
 	@exec bin/ldapsuggest serve $(ARGS)
@@ -54,11 +61,24 @@ lint:
 man:
 	$(GO) test ./internal/mdoc -run TestManualPages -update
 
-bench:
+bench: bench-code bench-load bench-peers bench-growth
+
+bench-packages:
+	@.ci/packages bench
 	@mkdir -p bin
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PACKAGES) | tee bin/bench.txt
+
+# Not those below testenv, which measure the whole program, and take turns.
+bench-code: bench-packages
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 0 $(if $(QUICK),-benchtime 10ms -count 1,-count $(COUNT)) \
+	  $$($(GO) list $(PACKAGES) | grep -v /testenv/) | tee bin/bench.txt
 	$(TOOL) benchstat $(BASE) bin/bench.txt
 
-bench-load:
-	@mkdir -p bin
-	$(GO) test -run '^$$' -bench . -benchtime 7x ./testenv/load | tee bin/bench-load.txt
+bench-load: bench-packages
+	$(BENCH_ENV) $(GO) test -run '^$$' -bench . -benchtime $(ROUNDS) -timeout 0 ./testenv/load | tee bin/bench-load.txt
+
+bench-peers: bench-packages
+	$(BENCH_ENV) $(GO) test -run '^$$' -bench Rate -benchtime $(ROUNDS) -timeout 0 ./testenv/peers | tee bin/bench-rate.txt
+	$(BENCH_ENV) $(GO) test -run '^$$' -bench Acceptance -benchtime 1x -timeout 0 ./testenv/peers | tee bin/bench-acceptance.txt
+
+bench-growth: bench-packages
+	$(BENCH_ENV) $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 0 ./testenv/growth | tee bin/bench-growth.txt
