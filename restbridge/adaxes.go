@@ -162,7 +162,7 @@ func (a *adaxes) serves(path string) bool {
 func (a *adaxes) generate(ctx context.Context, body []byte, authenticate func() (extop.Caller, error)) ([]byte, error) {
 	var object *string
 	if len(body) > 0 {
-		if err := decodeObject(body, "the body", map[string]field{"directoryObject": dnField("directoryObject", &object)}); err != nil {
+		if err := decodeObject(body, "the body", member{"directoryObject", &object}); err != nil {
 			return nil, err
 		}
 	}

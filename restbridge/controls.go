@@ -18,7 +18,7 @@ import (
 // critical are passed on, for the operation to refuse, and the rest is left
 // out. So a client may send the hints that it sends to other servers.
 func controlsField(to *[]extop.Control, known ...string) field {
-	return func(value json.RawMessage) error {
+	return func(value []byte) error {
 		var list []json.RawMessage
 		if value[0] != '[' || json.Unmarshal(value, &list) != nil {
 			return badRequest("_controls must be an array")
@@ -46,39 +46,36 @@ func controlsField(to *[]extop.Control, known ...string) field {
 // the control without its value.
 func checkControl(item json.RawMessage) (extop.Control, error) {
 	var c extop.Control
-	var name, encoded string
-	var hasCriticality, hasEncoded, hasObject bool
-	err := decodeObject(item, "a control", map[string]field{
-		"oid":          stringField("the oid of a control", &c.OID),
-		"control-name": stringField("the control-name of a control", &name),
-		"criticality": func(value json.RawMessage) error {
-			hasCriticality = true
-			return boolField("the criticality of a control", &c.Critical)(value)
-		},
-		"value-base64": func(value json.RawMessage) error {
-			hasEncoded = true
-			return stringField("the value-base64 of a control", &encoded)(value)
-		},
-		"value-json": func(value json.RawMessage) error {
+	var name, encoded *string
+	var critical *bool
+	hasObject := false
+	err := decodeObject(item, "a control",
+		member{"oid", &c.OID},
+		member{"control-name", &name},
+		member{"criticality", &critical},
+		member{"value-base64", &encoded},
+		member{"value-json", field(func(value []byte) error {
 			hasObject = true
 			if value[0] != '{' {
 				return badRequest("the value-json of a control must be an object")
 			}
 			return nil
-		},
-	})
+		})})
 	switch {
 	case err != nil:
 		return c, err
 	case c.OID == "":
 		return c, badRequest("a control has no oid")
-	case !hasCriticality:
+	case critical == nil:
 		return c, badRequest("the control %s has no criticality", short(c.OID))
-	case hasEncoded && hasObject:
+	case encoded != nil && hasObject:
 		return c, badRequest("the control %s has both value-base64 and value-json", short(c.OID))
 	}
-	if _, err := base64.StdEncoding.Strict().DecodeString(encoded); err != nil {
-		return c, badRequest("the value-base64 of the control %s is not base64", short(c.OID))
+	if encoded != nil {
+		if _, err := base64.StdEncoding.Strict().DecodeString(*encoded); err != nil {
+			return c, badRequest("the value-base64 of the control %s is not base64", short(c.OID))
+		}
 	}
+	c.Critical = *critical
 	return c, nil
 }

@@ -2,7 +2,6 @@ package restbridge
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -98,7 +97,7 @@ func ecgridPattern() rule.Rule {
 func (e *ecgrid) generate(ctx context.Context, body []byte, authenticate func() (extop.Caller, error)) ([]byte, error) {
 	length := ecgridDefaultLength
 	if len(body) > 0 {
-		if err := decodeObject(body, "the body", map[string]field{"length": intField("length", &length)}); err != nil {
+		if err := decodeObject(body, "the body", member{"length", &length}); err != nil {
 			return nil, err
 		}
 	}
@@ -154,17 +153,16 @@ func (e *ecgrid) change(ctx context.Context, body []byte, authenticate func() (e
 	}
 	// Both secrets are out of the body by now.
 	taken := func(name string, found bool) field {
-		return func(value json.RawMessage) error {
-			if !found || len(value) == 0 || value[0] != '"' {
+		return func(value []byte) error {
+			if !found || value[0] != '"' {
 				return badRequest("%s must be a string", name)
 			}
 			return nil
 		}
 	}
-	err := decodeObject(body, "the body", map[string]field{
-		"currentPassword": taken("currentPassword", haveCurrent),
-		"newPassword":     taken("newPassword", haveNew),
-	})
+	err := decodeObject(body, "the body",
+		member{"currentPassword", taken("currentPassword", haveCurrent)},
+		member{"newPassword", taken("newPassword", haveNew)})
 	switch {
 	case err != nil:
 		return nil, err

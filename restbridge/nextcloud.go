@@ -172,7 +172,7 @@ func (s *settings) decode(body []byte) error {
 	}
 	var in struct{ Strength, Numbers, Special *json.RawMessage }
 	if err := json.Unmarshal(body, &in); err != nil {
-		return malformed("the body", err)
+		return badRequest("the body is no JSON object, or malformed")
 	}
 	if v, ok := scalar(in.Strength); ok {
 		n, err := strconv.Atoi(v)

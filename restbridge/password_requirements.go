@@ -52,12 +52,11 @@ func (s *Server) passwordRequirements(ctx context.Context, body []byte, authenti
 func decodePasswordRequirements(body []byte) (req extop.PasswordQualityRequest, controls []extop.Control, err error) {
 	var operation string
 	var policyDN, userDN *string
-	err = decodeObject(body, "the body", map[string]field{
-		"operationType":    stringField("operationType", &operation),
-		"passwordPolicyDN": dnField("passwordPolicyDN", &policyDN),
-		"userDN":           dnField("userDN", &userDN),
-		"_controls":        controlsField(&controls, extop.ProxiedAuthorizationOID),
-	})
+	err = decodeObject(body, "the body",
+		member{"operationType", &operation},
+		member{"passwordPolicyDN", &policyDN},
+		member{"userDN", &userDN},
+		member{"_controls", controlsField(&controls, extop.ProxiedAuthorizationOID)})
 	if err != nil {
 		return req, nil, err
 	}

@@ -1,28 +1,12 @@
 package restbridge
 
 import (
-	"encoding/json"
-
 	"github.com/ldapsuggest/ldapsuggest/extop"
 )
 
 // A selection reads the fields passwordPolicyDN and targetEntryDN, of which
 // at most one may be given.
 type selection struct{ policyDN, target *string }
-
-func dnField(name string, to **string) field {
-	return func(value json.RawMessage) error {
-		*to = new(string)
-		return stringField(name, *to)(value)
-	}
-}
-
-// fields adds the two to those of a request.
-func (s *selection) fields(more map[string]field) map[string]field {
-	more["passwordPolicyDN"] = dnField("passwordPolicyDN", &s.policyDN)
-	more["targetEntryDN"] = dnField("targetEntryDN", &s.target)
-	return more
-}
 
 func (s *selection) of() (extop.SelectionType, string, error) {
 	switch {

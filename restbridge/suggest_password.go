@@ -52,11 +52,12 @@ func decodeSuggestPassword(body []byte) (extop.GeneratePasswordRequest, []extop.
 	req := extop.GeneratePasswordRequest{Count: extop.DefaultPasswordCount, Attempts: extop.DefaultValidationAttempts}
 	var sel selection
 	var controls []extop.Control
-	err := decodeObject(body, "the body", sel.fields(map[string]field{
-		"numberOfPasswords":  intField("numberOfPasswords", &req.Count),
-		"validationAttempts": intField("validationAttempts", &req.Attempts),
-		"_controls":          controlsField(&controls, extop.ProxiedAuthorizationOID),
-	}))
+	err := decodeObject(body, "the body",
+		member{"numberOfPasswords", &req.Count},
+		member{"validationAttempts", &req.Attempts},
+		member{"passwordPolicyDN", &sel.policyDN},
+		member{"targetEntryDN", &sel.target},
+		member{"_controls", controlsField(&controls, extop.ProxiedAuthorizationOID)})
 	if err != nil {
 		return req, nil, err
 	}

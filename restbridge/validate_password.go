@@ -2,7 +2,6 @@ package restbridge
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 
 	"github.com/ldapsuggest/ldapsuggest/extop"
@@ -39,15 +38,16 @@ func (s *Server) validatePassword(ctx context.Context, body []byte, authenticate
 	}
 	var sel selection
 	var controls []extop.Control
-	err := decodeObject(body, "the body", sel.fields(map[string]field{
-		"password": func(value json.RawMessage) error {
-			if !found || len(value) == 0 || value[0] != '"' {
+	err := decodeObject(body, "the body",
+		member{"password", field(func(value []byte) error {
+			if !found || value[0] != '"' {
 				return badRequest("password must be a string")
 			}
 			return nil
-		},
-		"_controls": controlsField(&controls, extop.ProxiedAuthorizationOID),
-	}))
+		})},
+		member{"passwordPolicyDN", &sel.policyDN},
+		member{"targetEntryDN", &sel.target},
+		member{"_controls", controlsField(&controls, extop.ProxiedAuthorizationOID)})
 	if err != nil {
 		return nil, err
 	}
