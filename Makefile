@@ -9,6 +9,8 @@
 #              bench-growth, which write the tables and curves of
 #              docs/benchmarks.md. What they print is kept in bin. QUICK=1 does
 #              little of each, and writes nothing
+# make compose-test
+#              docker-compose.yml for real: stop parts of it under load
 # make build   bin/ldapsuggest
 # make man     the manual pages, of the documentation
 
@@ -32,7 +34,7 @@ QUICK       ?=
 BENCH_ENV    = LDAPSUGGEST_PPM_BUILD=1 $(if $(QUICK),LDAPSUGGEST_BENCH_QUICK=1,LDAPSUGGEST_BENCH_DOCS='$(CURDIR)/docs')
 ROUNDS       = $(if $(QUICK),1,7)x
 
-.PHONY: run build test packages lint bench bench-packages bench-code bench-load bench-peers bench-growth conformance man
+.PHONY: run build test packages lint bench bench-packages bench-code bench-load bench-peers bench-growth conformance man compose-test
 
 run: build
 	@exec bin/ldapsuggest serve $(ARGS)
@@ -49,6 +51,10 @@ conformance: packages
 	@echo "seed $(SEED)"
 	LDAPSUGGEST_PPM_BUILD=1 LDAPSUGGEST_PROGRESS=1 LDAPSUGGEST_N=$(N) LDAPSUGGEST_SEED=$(SEED) \
 	  $(GO) test -v -count=1 -p 1 -timeout 0 -run 'Conformance|Suggestions|Verdicts|PPM' $(GOTESTFLAGS) ./policy/dialect/... ./ldapserver/embedded
+
+# Says so by name where no container engine can be had.
+compose-test:
+	@GO="$(GO)" testenv/compose/run $(GOTESTFLAGS)
 
 packages:
 	@.ci/packages
