@@ -18,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
+	"github.com/ldapsuggest/ldapsuggest/internal/trail"
 	"github.com/ldapsuggest/ldapsuggest/policy"
 	"github.com/ldapsuggest/ldapsuggest/policy/breach"
 	"github.com/ldapsuggest/ldapsuggest/policy/dn"
@@ -83,6 +84,10 @@ type config struct {
 	} `yaml:"log"`
 
 	External externalConfig `yaml:"external"`
+	Audit    auditConfig    `yaml:"audit"`
+	Tracing  tracingConfig  `yaml:"tracing"`
+
+	CoreDumps bool `yaml:"coreDumps"`
 
 	// What is not in the file.
 	ldif         string
@@ -112,6 +117,7 @@ func defaultConfig() config {
 	c.Generator.Passphrase.WordList = "eff-large"
 	c.Generator.Passphrase.Separator = "-"
 	c.REST = defaultREST()
+	c.Audit, c.Tracing = defaultAudit(), defaultTracing()
 	c.Log.Format = "text"
 	c.Log.Level = "info"
 	return c
@@ -220,7 +226,7 @@ func (c *config) check() error {
 			return fmt.Errorf("listen.%s: %q is no host:port", a.key, a.addr)
 		}
 	}
-	for _, check := range []func() error{c.checkListen, c.checkTLS, c.checkBalance, c.checkExternal, c.checkOperations, c.checkUpstream} {
+	for _, check := range []func() error{c.checkListen, c.checkTLS, c.checkBalance, c.checkExternal, c.checkOperations, c.checkUpstream, c.checkAudit, c.checkTracing} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -320,9 +326,9 @@ func (c *config) logHandler(w io.Writer) (slog.Handler, error) {
 	o := &slog.HandlerOptions{Level: level}
 	switch c.Log.Format {
 	case "text":
-		return slog.NewTextHandler(w, o), nil
+		return trail.Handler(slog.NewTextHandler(w, o)), nil
 	case "json":
-		return slog.NewJSONHandler(w, o), nil
+		return trail.Handler(slog.NewJSONHandler(w, o)), nil
 	}
 	return nil, fmt.Errorf("log.format: %q is none of text, json", c.Log.Format)
 }

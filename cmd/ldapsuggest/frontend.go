@@ -12,6 +12,7 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/directory"
 	"github.com/ldapsuggest/ldapsuggest/extop"
 	"github.com/ldapsuggest/ldapsuggest/internal/metrics"
+	"github.com/ldapsuggest/ldapsuggest/internal/trail"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver"
 	"github.com/ldapsuggest/ldapsuggest/restbridge"
 )
@@ -31,6 +32,8 @@ type frontend struct {
 	observer observer
 	embedded *backend // nil in front of another directory
 	output   *logOutput
+	trails   *trail.Source
+	audits   auditLogs
 	log      *slog.Logger // to output
 
 	doors     []*door
@@ -57,14 +60,14 @@ func (p *program) newFrontend(ctx context.Context, c *config, read func() (*conf
 	if err != nil {
 		return nil, err
 	}
-	f := &frontend{program: p, read: read, output: newLogOutput(handler), failed: make(chan error, 1)}
+	f := &frontend{program: p, read: read, output: newLogOutput(handler), trails: trail.NewSource(), failed: make(chan error, 1)}
 	f.log = slog.New(f.output)
 	f.life, f.end = context.WithCancel(context.WithoutCancel(ctx))
 	health := f.health
 	if c.embedded() {
 		health = nil // it is there or the program is not
 	}
-	f.metrics = newMetrics(health, f.expires)
+	f.metrics = newMetrics(health, f.expires, f.log)
 	f.observer.Metrics = f.metrics
 	g, err := f.newGeneration(ctx, c)
 	if err != nil {
@@ -72,6 +75,7 @@ func (p *program) newFrontend(ctx context.Context, c *config, read func() (*conf
 		return nil, err
 	}
 	f.generation.Store(g)
+	f.traceWith(g)
 	now := func(of func(*generation) extop.Handler) extop.Handler { return extendedNow{f, of} }
 	f.ldap = ldapserver.New(ldapserver.Config{
 		Dial: f.dial,
@@ -90,12 +94,14 @@ func (p *program) newFrontend(ctx context.Context, c *config, read func() (*conf
 		External:   f.external,
 		Observer:   &f.observer,
 		Logger:     f.log,
+		Trails:     f.trails,
 	})
 	restTLS := serverTLS(f.keyring, forREST)
 	restTLS.NextProtos = httpProtocols()
 	f.rest = restbridge.NewFront(restbridge.Config{
 		TLSConfig: restTLS,
 		Log:       f.log,
+		Trails:    f.trails,
 	}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g := f.current()
 		defer g.release()

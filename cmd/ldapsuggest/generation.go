@@ -56,6 +56,9 @@ func (f *frontend) newGeneration(ctx context.Context, c *config) (_ *generation,
 		return nil, err
 	}
 	g.closeFirst(g.back.close)
+	if err := g.watchOver(f); err != nil {
+		return nil, err
+	}
 	if g.keyring, err = c.keyring(g.log); err != nil {
 		return nil, err
 	}
@@ -76,6 +79,24 @@ func (f *frontend) newGeneration(ctx context.Context, c *config) (_ *generation,
 	return g, nil
 }
 
+// watchOver opens what requests are recorded by.
+func (g *generation) watchOver(f *frontend) error {
+	spans, err := g.config.openTracing(g.log)
+	if err != nil {
+		return err
+	}
+	if spans != nil {
+		g.closeFirst(func() { closeTracing(spans, g.log) })
+	}
+	log, done, err := f.audits.share(g.config, f.metrics.AuditLines, f.log)
+	if err != nil {
+		return err
+	}
+	g.closeFirst(done)
+	g.back.tracing, g.back.auditLog = spans, log
+	return nil
+}
+
 // operate builds the operations and the doors' parts for them.
 func (g *generation) operate() (err error) {
 	c, back, log := g.config, g.back, g.log
@@ -87,6 +108,7 @@ func (g *generation) operate() (err error) {
 		Limit:        limit,
 		Authorize:    back.authorizer(c.Authorization.GeneratePassword),
 		Audit:        audit,
+		AuditWaits:   back.auditLog != nil && back.auditLog.Waits(),
 	})
 	g.ops.quality = extop.NewPasswordQuality(extop.PasswordQualityConfig{
 		Policies:  back.counted(),

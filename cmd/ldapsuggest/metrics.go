@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
-	"github.com/ldapsuggest/ldapsuggest/extop"
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/internal/metrics"
 	"github.com/ldapsuggest/ldapsuggest/policy"
@@ -63,17 +63,13 @@ func (p *program) measured(c *config) bool {
 	return c.Listen.Metrics != "" || slices.Contains(strings.Split(inherited, ":"), "metrics")
 }
 
-// newMetrics makes the program's metrics. Both functions may be nil.
-func newMetrics(health func() []directory.ServerHealth, expires func() time.Time) *metrics.Metrics {
+// newMetrics makes the program's metrics. All may be nil.
+func newMetrics(health func() []directory.ServerHealth, expires func() time.Time, log *slog.Logger) *metrics.Metrics {
 	return metrics.New(metrics.Config{
-		Version: version(),
-		Operations: map[string]string{
-			extop.GeneratePasswordRequestOID:        "generatePassword",
-			extop.PasswordQualityRequestOID:         "passwordQuality",
-			extop.GeneratePasswordRequestControlOID: "addWithGeneratePassword",
-			extop.PasswordModifyOID:                 "passwordModify",
-		},
+		Version:            version(),
+		Operations:         operationNames(),
 		Directory:          health,
 		CertificateExpires: expires,
+		Log:                log,
 	})
 }

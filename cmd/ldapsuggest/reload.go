@@ -62,6 +62,7 @@ func (f *frontend) hangup(ctx context.Context) {
 		defer f.reloading()()
 	}
 	began := time.Now()
+	f.audits.reopen(f.log)
 	err := f.reload(ctx)
 	if ctx.Err() != nil {
 		return // the program ends
@@ -103,6 +104,7 @@ func (f *frontend) reload(ctx context.Context) error {
 		f.embedded.directory.Use(next.back.judge)
 	}
 	f.generation.Store(next)
+	f.traceWith(next)
 	f.output.use(next.log.Handler())
 	f.apply(c)
 	f.use(doors)

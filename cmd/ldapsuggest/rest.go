@@ -14,6 +14,7 @@ import (
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
 	"github.com/ldapsuggest/ldapsuggest/extop"
+	"github.com/ldapsuggest/ldapsuggest/internal/tracing"
 	"github.com/ldapsuggest/ldapsuggest/policy/dn"
 	"github.com/ldapsuggest/ldapsuggest/restbridge"
 	"github.com/ldapsuggest/ldapsuggest/restbridge/token"
@@ -192,6 +193,7 @@ func newREST(c *config, back *backend, ops operations, log *slog.Logger) (*restb
 		CORS:             c.REST.cors(),
 		Log:              log,
 		Observe:          back.metrics.REST,
+		SignInFailed:     back.signInFailed(),
 	}
 	if c.REST.OIDC.Issuer != "" {
 		if cfg.Bearer, err = c.oidc(back, delegate, users, log); err != nil {
@@ -202,7 +204,7 @@ func newREST(c *config, back *backend, ops operations, log *slog.Logger) (*restb
 		cfg.Adaxes = &restbridge.Adaxes{Names: back.policies, BasePath: a.BasePath, Parameters: restbridge.AdaxesParameters(a.Parameters)}
 	}
 	if c.REST.ECGrid.Enabled {
-		cfg.ECGrid = &restbridge.ECGrid{PolicyDN: c.REST.ECGrid.PolicyDN, ChangePassword: back.changePassword}
+		cfg.ECGrid = &restbridge.ECGrid{PolicyDN: c.REST.ECGrid.PolicyDN, ChangePassword: audited(back.audit(log), back.changePassword)}
 	}
 	if n := c.REST.Nextcloud; n.Enabled {
 		cfg.Nextcloud = &restbridge.Nextcloud{Strength: &n.Strength, Numbers: n.Numbers, Special: n.Special, PolicyDN: n.PolicyDN}
@@ -228,7 +230,7 @@ func (c *config) oidc(back *backend, delegate *restbridge.Delegate, users *restb
 	transport.TLSClientConfig = tlsConfig
 	cfg := &restbridge.OIDC{
 		Issuer: o.Issuer, Audience: o.Audience, Claim: o.Claim, Template: o.EntryDN, ClockSkew: o.ClockSkew, Scopes: o.Scopes,
-		Delegate: delegate, Client: &http.Client{Transport: transport, Timeout: 10 * time.Second},
+		Delegate: delegate, Client: &http.Client{Transport: tracing.Transport(transport), Timeout: 10 * time.Second},
 	}
 	if o.SearchFilter != "" {
 		people, err := restbridge.NewBinder(restbridge.Binder{

@@ -16,9 +16,9 @@ import (
 	ber "github.com/go-asn1-ber/asn1-ber"
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
-	"github.com/ldapsuggest/ldapsuggest/extop"
-	"github.com/ldapsuggest/ldapsuggest/extop/result"
+	"github.com/ldapsuggest/ldapsuggest/internal/audit"
 	"github.com/ldapsuggest/ldapsuggest/internal/metrics"
+	"github.com/ldapsuggest/ldapsuggest/internal/tracing"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/embedded"
 	"github.com/ldapsuggest/ldapsuggest/policy"
@@ -116,7 +116,12 @@ func (p *program) serve(ctx context.Context, args []string) error {
 	read := func() (*config, error) { return p.serveConfig(args) }
 	c, err := read()
 	if err != nil {
-		return err
+		return misconfigured(err)
+	}
+	if !c.CoreDumps {
+		if err := forbidCoreDumps(); err != nil {
+			return fmt.Errorf("core dumps cannot be switched off: %w", err)
+		}
 	}
 	ber.MaxPacketLengthBytes = maxDirectoryMessage
 	f, err := p.newFrontend(ctx, c, read)
@@ -142,7 +147,9 @@ type backend struct {
 	policies   *policy.Service
 	supplement ldapserver.Supplement // nil where the directory can speak for itself
 	metrics    *metrics.Metrics
-	measured   bool // somebody may read the metrics
+	measured   bool              // somebody may read the metrics
+	auditLog   *audit.Log        // nil if there is none
+	tracing    *tracing.Provider // nil if nothing is traced
 	close      func()
 
 	// Of the embedded directory.
@@ -162,7 +169,7 @@ type administrator struct {
 // openBackend connects to the configured directory, or opens the embedded
 // one, for a command.
 func (p *program) openBackend(ctx context.Context, c *config, log *slog.Logger) (*backend, error) {
-	return p.connect(ctx, c, newMetrics(nil, nil), log)
+	return p.connect(ctx, c, newMetrics(nil, nil, nil), log)
 }
 
 // connect connects to the configured directory, or opens the embedded one.
@@ -218,40 +225,6 @@ func (c *config) warnOfClearText(urls []string, startTLS bool, log *slog.Logger)
 			continue
 		}
 		log.Warn("the connection to the directory is not encrypted: set startTLS or use ldaps://", "url", s)
-	}
-}
-
-// audit counts each operation where somebody may read the metrics, and writes
-// one line for it where the log takes them: its level does not change, and
-// there may be half a million operations a second.
-func (b *backend) audit(log *slog.Logger) extop.Auditor {
-	logged := log.Enabled(context.Background(), slog.LevelInfo)
-	if !logged && !b.measured {
-		return nil
-	}
-	return func(ctx context.Context, r extop.AuditRecord) error {
-		if r.Pending {
-			return nil
-		}
-		b.metrics.Audit(r)
-		if !logged {
-			return nil
-		}
-		line := append(make([]slog.Attr, 0, 13),
-			slog.String("operation", r.OID), slog.String("caller", r.AskedBy), slog.String("as", r.AuthzID),
-			slog.String("target", r.Target), slog.String("policy", r.PolicyDN), slog.String("effective", r.EffectivePolicyDN),
-			slog.Int("requested", r.Requested), slog.Int("returned", r.Returned), slog.Int("rejected", r.Rejected),
-			slog.Duration("duration", r.Duration))
-		if r.Err == nil {
-			line = append(line, slog.String("result", result.Success.String()))
-		} else {
-			line = append(line, slog.String("result", r.Err.Code.String()), slog.String("error", r.Err.Text))
-			if r.Err.Cause != nil {
-				line = append(line, slog.String("cause", r.Err.Cause.Error()))
-			}
-		}
-		log.LogAttrs(ctx, slog.LevelInfo, "audit", line...)
-		return nil
 	}
 }
 

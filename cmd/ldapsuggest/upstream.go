@@ -66,11 +66,12 @@ func newBridge(c *config, back *backend, log *slog.Logger) (*restbridge.Server, 
 		return nil, err
 	}
 	return restbridge.New(restbridge.Config{
-		Generate:        restbridge.Upstream{},
+		Generate:        auditedUpstream{tell: back.audit(log)},
 		Authenticate:    users,
 		CredentialCache: c.REST.CredentialCache,
 		Rate:            restbridge.RateLimit{PerSecond: c.REST.RateLimit.PerSecond, Burst: c.REST.RateLimit.Burst},
 		Log:             log,
+		SignInFailed:    back.signInFailed(),
 	})
 }
 

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,7 +32,8 @@ type Config struct {
 	// 0 means with each write, before Record returns under Refuse.
 	Sync time.Duration
 
-	// Instance names the process in each line: sequence numbers are its own.
+	// Instance names the Log in each line: sequence numbers are its own.
+	// Empty means eight random hexadecimal digits.
 	Instance string
 
 	// QueueSize bounds the octets that wait for each destination. 0 means
@@ -81,6 +84,11 @@ func Open(cfg Config) (*Log, error) {
 		if cfg.OnFailure == Refuse {
 			cfg.Patience = 5 * time.Second
 		}
+	}
+	if cfg.Instance == "" {
+		var b [4]byte
+		_, _ = rand.Read(b[:]) // never fails
+		cfg.Instance = hex.EncodeToString(b[:])
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
