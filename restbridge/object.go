@@ -34,10 +34,10 @@ func decodeObject(data []byte, what string, members ...member) error {
 		if i == len(data) {
 			return badRequest("%s is empty; a JSON object is expected", what)
 		}
-		return malformed(what, i)
+		return malformed(data, what, i)
 	default:
 		if end, ok := scanValue(data, i, 0); !ok {
-			return malformed(what, end)
+			return malformed(data, what, end)
 		}
 		return badRequest("%s must be a JSON object", what)
 	}
@@ -45,7 +45,7 @@ func decodeObject(data []byte, what string, members ...member) error {
 	for i = skipSpace(data, i+1); at(data, i) != '}' || seen != 0; {
 		end, ok := scanString(data, i)
 		if !ok {
-			return malformed(what, end)
+			return malformed(data, what, end)
 		}
 		k, err := find(members, data[i+1:end-1], what)
 		if err != nil {
@@ -56,11 +56,11 @@ func decodeObject(data []byte, what string, members ...member) error {
 		}
 		seen |= 1 << k
 		if i = skipSpace(data, end); at(data, i) != ':' {
-			return malformed(what, i)
+			return malformed(data, what, i)
 		}
 		i = skipSpace(data, i+1)
 		if end, ok = scanValue(data, i, 0); !ok {
-			return malformed(what, end)
+			return malformed(data, what, end)
 		}
 		if err := members[k].read(data[i:end], what); err != nil {
 			return err
@@ -71,7 +71,7 @@ func decodeObject(data []byte, what string, members ...member) error {
 		i = skipSpace(data, i+1)
 	}
 	if at(data, i) != '}' {
-		return malformed(what, i)
+		return malformed(data, what, i)
 	}
 	if skipSpace(data, i+1) != len(data) {
 		return badRequest("%s is followed by something else", what)
@@ -96,8 +96,12 @@ func find(members []member, quoted []byte, what string) (int, error) {
 	return 0, badRequest("%s has the unknown field %q", what, short(string(name)))
 }
 
-// malformed tells where the JSON breaks off, not what stands there.
-func malformed(what string, at int) error {
+// malformed tells where the JSON breaks off, counted from 1, not what stands
+// there.
+func malformed(data []byte, what string, at int) error {
+	if at >= len(data) {
+		return badRequest("%s is malformed JSON: it ends too early", what)
+	}
 	return badRequest("%s is malformed JSON at octet %d", what, at+1)
 }
 
