@@ -47,3 +47,13 @@ func Trend(points []report.Point) string {
 }
 
 func outside(ratio float64) bool { return ratio > level || ratio < 1/level }
+
+// Slope returns what each unit of x adds to y between the first and the last
+// point, and 0 where it adds nothing.
+func Slope(points []report.Point) float64 {
+	first, last := points[0], points[len(points)-1]
+	if last.X == first.X {
+		return 0
+	}
+	return max(0, (last.Y-first.Y)/(last.X-first.X))
+}

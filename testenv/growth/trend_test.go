@@ -35,3 +35,18 @@ func TestTrend(t *testing.T) {
 		}
 	}
 }
+
+func TestSlope(t *testing.T) {
+	for _, tt := range []struct {
+		points []report.Point
+		want   float64
+	}{
+		{[]report.Point{{X: 1, Y: 10}, {X: 10, Y: 5}, {X: 101, Y: 60}}, 0.5},
+		{[]report.Point{{X: 1, Y: 10}, {X: 10, Y: 5}}, 0},
+		{[]report.Point{{X: 1, Y: 10}}, 0},
+	} {
+		if got := Slope(tt.points); got != tt.want {
+			t.Errorf("%v: %v, want %v", tt.points, got, tt.want)
+		}
+	}
+}

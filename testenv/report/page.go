@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,11 @@ const (
 	Page    = "benchmarks.md"
 	Figures = "benchmarks"
 )
+
+// Sections returns the names of the sections that the page has a place for.
+func Sections() []string {
+	return []string{"load", "rate", "acceptance", "users", "policies", "idle-connections", "busy-connections", "count"}
+}
 
 // Replace returns a page with the content of one section replaced. A page
 // must have the section's comments exactly once.
@@ -68,6 +74,9 @@ func (s *Section) Figure(name string, f Figure) {
 // Write writes the section into the documentation in dir.
 func (s *Section) Write(dir string) error {
 	errs := s.errs
+	if !slices.Contains(Sections(), s.Name) {
+		errs = append(errs, fmt.Errorf("report: %s is no section of the page", s.Name))
+	}
 	for name, f := range s.Figures {
 		svg, err := f.SVG()
 		if err == nil {

@@ -191,21 +191,45 @@ func TestAxis(t *testing.T) {
 	}
 }
 
+// TestPage wants the page to have a place for each section, no other, and
+// figures in each.
+func TestPage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", Page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(text)
+	for _, name := range Sections() {
+		if _, err := Replace(page, name, ""); err != nil {
+			t.Error(err)
+			continue
+		}
+		_, content, _ := strings.Cut(page, "<!-- bench: "+name+" -->")
+		content, _, _ = strings.Cut(content, "<!-- /bench: "+name+" -->")
+		if !strings.Contains(content, "|---|") || !strings.Contains(content, "Load average") {
+			t.Errorf("the section %s has no figures; make bench writes them", name)
+		}
+	}
+	if n := strings.Count(page, "<!-- bench: "); n != len(Sections()) {
+		t.Errorf("the page has %d sections, want %d", n, len(Sections()))
+	}
+}
+
 // TestWrite keeps what is on the page by hand.
 func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, Page)
-	if err := os.WriteFile(path, []byte("by hand\n<!-- bench: s -->\n<!-- /bench: s -->\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("by hand\n<!-- bench: rate -->\n<!-- /bench: rate -->\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := Section{Name: "s"}
+	s := Section{Name: "rate"}
 	s.Printf("measured %d", 1)
 	s.Figure("curve", sample)
 	if err := s.Write(dir); err != nil {
 		t.Fatal(err)
 	}
 	page, err := os.ReadFile(path)
-	if want := "by hand\n<!-- bench: s -->\n\nmeasured 1\n\n![Time & memory](benchmarks/curve.svg)\n\n<!-- /bench: s -->\n"; err != nil || string(page) != want {
+	if want := "by hand\n<!-- bench: rate -->\n\nmeasured 1\n\n![Time & memory](benchmarks/curve.svg)\n\n<!-- /bench: rate -->\n"; err != nil || string(page) != want {
 		t.Errorf("%q, %v", page, err)
 	}
 	svg, err := os.ReadFile(filepath.Join(dir, Figures, "curve.svg"))
@@ -213,6 +237,9 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	wellFormed(t, svg)
+	if err := (&Section{Name: "other"}).Write(dir); err == nil {
+		t.Error("a section that the page has no place for was written")
+	}
 	s.Table(Table{Header: []string{"a"}, Rows: [][]string{{"1", "2"}}})
 	if err := s.Write(dir); err == nil {
 		t.Error("a bad table was written")
