@@ -139,6 +139,7 @@ func againstDS389(b *testing.B, program string, run func(*load.FrontEnd, []pair)
 // process of its own: one that was busy before has memory to spare.
 func BenchmarkIdle(b *testing.B) {
 	const few, many = 100, 2000
+	machine := report.NewMachine()
 	program := load.Build(b)
 	s, config := startSlapd(b)
 	var perConnection []float64
@@ -160,25 +161,38 @@ func BenchmarkIdle(b *testing.B) {
 		}
 		f.Stop(b)
 	}
-	b.ReportMetric(load.Median(perConnection)/1024, "KiB/connection")
+	median := load.Median(perConnection) / 1024
+	b.ReportMetric(median, "KiB/connection")
 	b.ReportMetric(0, "ns/op")
+	section := report.Section{Name: "idle"}
+	section.Printf("%s", machine.Describe(report.PackageVersion("slapd", "slapd")))
+	section.Table(report.Table{Header: []string{"", "measured", "target"}, Rows: [][]string{
+		{"idle bound connection, both hops, resident", report.Number(median) + " KiB", "48 KiB"},
+	}})
+	section.Publish(b)
 }
 
 // BenchmarkStart measures the time from the start of the program to the first
 // answer on the embedded directory, and its memory then: on an empty data
 // directory, which gets the example, and on one that is there.
 func BenchmarkStart(b *testing.B) {
+	machine := report.NewMachine()
+	table := report.Table{Header: []string{"start to first answer", "measured", "target"}}
 	program := load.Build(b)
 	full := b.TempDir()
 	load.Start(b, program, full, "").Stop(b)
-	for name, data := range map[string]func() string{
-		"empty":    b.TempDir,
-		"existing": func() string { return full },
+	for _, tt := range []struct {
+		name, what string
+		dir        func() string
+	}{
+		{"existing", "embedded directory that is there", func() string { return full }},
+		{"empty", "empty data directory", b.TempDir},
 	} {
-		b.Run(name, func(b *testing.B) {
+		var ms, mib float64
+		b.Run(tt.name, func(b *testing.B) {
 			var took, resident []float64
 			for b.Loop() {
-				dir := data()
+				dir := tt.dir()
 				begin := time.Now()
 				f := load.Start(b, program, dir, "")
 				// The anonymous bind of Dial is answered by the directory.
@@ -193,11 +207,17 @@ func BenchmarkStart(b *testing.B) {
 				}
 				f.Stop(b)
 			}
-			b.ReportMetric(load.Median(took), "ms")
-			b.ReportMetric(load.Median(resident), "MiB")
+			ms, mib = load.Median(took), load.Median(resident)
+			b.ReportMetric(ms, "ms")
+			b.ReportMetric(mib, "MiB")
 			b.ReportMetric(0, "ns/op")
 		})
+		table.Add(tt.what, report.Number(ms)+" ms, "+report.Number(mib)+" MiB", "200 ms, 40 MiB")
 	}
+	section := report.Section{Name: "start"}
+	section.Printf("%s", machine.Describe())
+	section.Table(table)
+	section.Publish(b)
 }
 
 // TestCompare holds the load program to its word: it counts what was

@@ -23,7 +23,7 @@ const (
 
 // Sections returns the names of the sections that the page has a place for.
 func Sections() []string {
-	return []string{"load", "rate", "acceptance", "users", "policies", "idle-connections", "busy-connections", "count"}
+	return []string{"load", "idle", "start", "rate", "acceptance", "users", "policies", "idle-connections", "busy-connections", "count"}
 }
 
 // Replace returns a page with the content of one section replaced. A page
