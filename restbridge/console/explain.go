@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ldapsuggest/ldapsuggest/policy"
 )
@@ -51,7 +53,7 @@ type requirement struct {
 func explain(x *policy.Explanation) explained {
 	e := explained{
 		DN: x.PolicyDN, Name: nameOf(x.PolicyDN), Dialect: x.Dialect, Steps: x.Resolution,
-		Satisfiable: x.Satisfiable, Reason: x.Reason, Conflict: x.Conflict,
+		Satisfiable: x.Satisfiable, Reason: sentence(x.Reason), Conflict: x.Conflict,
 	}
 	for _, r := range x.Rules {
 		e.Requirements = append(e.Requirements, requirement{Text: r.Requirement, Source: r.Source, Check: checkOf(r.Type, r.Properties)})
@@ -96,9 +98,9 @@ func entropyText(g *policy.ExplainedGenerator) (bits, meaning string) {
 	many := "one of about 10" + superscript(int(g.EntropyBits*math.Log10(2)))
 	switch g.Entropy {
 	case policy.EntropyUpperBound:
-		return "at most " + bits, many + " passwords, some of which further checks turn down"
+		return "At most " + bits, many + " passwords, some of which further checks turn down"
 	case policy.EntropyLowerBound:
-		return "at least " + bits, many + " passwords or more"
+		return "At least " + bits, many + " passwords or more"
 	}
 	return bits, many + " passwords, all equally likely"
 }
@@ -121,11 +123,20 @@ func madeText(g *policy.ExplainedGenerator) string {
 	}
 	switch g.Kind {
 	case "random":
-		return "Random characters, passwords" + length
+		return "Random passwords" + length
 	case "template":
-		return "By the directory's own template, passwords" + length
+		return "By the directory's own template" + length
 	case "passphrase":
-		return "Words, passphrases" + length
+		return "Passphrases" + length
 	}
 	return "By the directory's own generator"
+}
+
+// sentence makes a text of an error begin like one.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
 }

@@ -45,6 +45,7 @@ type policiesView struct {
 // listed is one of them.
 type listed struct {
 	Explained explained
+	Idle      bool     // the directory takes no notice of it
 	Problem   *problem // why it could not be read
 }
 
@@ -67,6 +68,9 @@ func (c *Console) policies(x *exchange) error {
 			l.Problem = &p
 		} else {
 			l.Explained = explain(one.Explanation)
+			// An entry that says nothing which the directory would enforce is no
+			// policy to it.
+			l.Explained.DN, l.Explained.Name, l.Idle = one.DN, nameOf(one.DN), one.Explanation.PolicyDN == ""
 		}
 		if l.Problem != nil || l.Explained.Reason != "" {
 			v.Broken++

@@ -26,6 +26,9 @@ func problemOf(err error) problem {
 		p.status = http.StatusForbidden
 		p.Title = "You may not do that"
 		p.Text = "The directory decides by its access control what you see and change. Its administrators can give you the right."
+	case result.InvalidCredentials:
+		p.status = http.StatusForbidden
+		p.Title = "The name or the password is wrong"
 	case result.NoSuchObject:
 		p.status = http.StatusNotFound
 		p.Title = "There is no such entry"

@@ -114,9 +114,6 @@ func start(t testing.TB, b backend, change func(*console.Config, *restbridge.Con
 				t.Errorf("the log has %q:\n%s", secret, r.log)
 			}
 		}
-		if t.Failed() {
-			t.Logf("log:\n%s", r.log)
-		}
 	})
 	return r
 }

@@ -3,78 +3,10 @@
 // nothing: the Content-Security-Policy allows no request but for what a form
 // or a link does.
 "use strict";
-(() => {
-  document.documentElement.classList.add("scripted");
-  const status = document.getElementById("status");
-  const announce = (text) => {
-    // The same text twice is not read twice.
-    status.textContent = "";
-    setTimeout(() => { status.textContent = text; }, 50);
-  };
 
-  // Copying. Without the right to the clipboard, the old command; without
-  // that, the text is selected.
-  const select = (node) => {
-    const range = document.createRange();
-    range.selectNodeContents(node);
-    const selection = getSelection();
-    selection.removeAllRanges();
-    selection.addRange(range);
-  };
-  const copy = async (node) => {
-    try {
-      await navigator.clipboard.writeText(node.textContent);
-      return true;
-    } catch {
-      select(node);
-      try {
-        return document.execCommand("copy");
-      } catch {
-        return false;
-      }
-    }
-  };
-  for (const button of document.querySelectorAll("[data-copy]")) {
-    const label = button.firstChild;
-    const text = label.textContent;
-    let timer;
-    button.addEventListener("click", async () => {
-      if (await copy(document.getElementById(button.dataset.copy))) {
-        label.textContent = "Copied";
-        announce("The password was copied.");
-      } else {
-        label.textContent = "Selected";
-        announce("The password is selected. Copy it with Control C.");
-      }
-      clearTimeout(timer);
-      timer = setTimeout(() => { label.textContent = text; }, 3000);
-    });
-  }
-
-  for (const button of document.querySelectorAll("[data-show]")) {
-    const input = document.getElementById(button.dataset.show);
-    button.addEventListener("click", () => {
-      const shown = input.type === "text";
-      input.type = shown ? "password" : "text";
-      button.setAttribute("aria-pressed", String(!shown));
-      input.focus();
-    });
-  }
-
-  // Pressing twice must not reset twice.
-  for (const form of document.querySelectorAll("form[method=post]")) {
-    let sent = false;
-    form.addEventListener("submit", (event) => {
-      if (sent) {
-        event.preventDefault();
-      }
-      sent = true;
-    });
-    addEventListener("pageshow", () => { sent = false; });
-  }
-
-  // Checks of what is typed. Each returns true, false, or undefined for what
-  // only the server can tell.
+// checkLocally tells whether a text meets a requirement, [type, [[name,
+// value], ...]] in JSON: true, false, or undefined if only the server can say.
+const checkLocally = (() => {
   const ascii = (s) => /^[\x00-\x7f]*$/.test(s);
   const octets = (s) => new TextEncoder().encode(s);
   const count = (chars, is) => chars.reduce((n, c) => n + (is(c) ? 1 : 0), 0);
@@ -192,39 +124,109 @@
     },
   };
 
-  const readCheck = (text) => {
-    const [type, pairs] = JSON.parse(text);
+  return (requirement, text) => {
+    const [type, pairs] = JSON.parse(requirement || '[""]');
+    if (!Object.hasOwn(checks, type)) {
+      return undefined;
+    }
     const values = new Map(pairs);
-    return {
-      check: checks[type],
-      properties: {
-        has: (name) => values.has(name),
-        get: (name) => values.get(name),
-        all: (name) => pairs.filter((x) => x[0] === name).map((x) => x[1]),
-        number: (name, otherwise) => values.has(name) ? Number(values.get(name)) : otherwise,
-      },
-    };
+    return checks[type](text, Array.from(text), {
+      has: (name) => values.has(name),
+      get: (name) => values.get(name),
+      all: (name) => pairs.filter((x) => x[0] === name).map((x) => x[1]),
+      number: (name, otherwise) => values.has(name) ? Number(values.get(name)) : otherwise,
+    });
   };
+})();
+
+(() => {
+  document.documentElement.classList.add("scripted");
+  const status = document.getElementById("status");
+  const announce = (text) => {
+    // The same text twice is not read twice.
+    status.textContent = "";
+    setTimeout(() => { status.textContent = text; }, 50);
+  };
+
+  // Copying. Without the right to the clipboard, the old command; without
+  // that, the text is selected.
+  const select = (node) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const selection = getSelection();
+    selection.removeAllRanges();
+    selection.addRange(range);
+  };
+  const copy = async (node) => {
+    try {
+      await navigator.clipboard.writeText(node.textContent);
+      return true;
+    } catch {
+      select(node);
+      try {
+        return document.execCommand("copy");
+      } catch {
+        return false;
+      }
+    }
+  };
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    const label = button.firstChild;
+    const text = label.textContent;
+    let timer;
+    button.addEventListener("click", async () => {
+      if (await copy(document.getElementById(button.dataset.copy))) {
+        label.textContent = "Copied";
+        announce("The password was copied.");
+      } else {
+        label.textContent = "Selected";
+        announce("The password is selected. Copy it with Control C.");
+      }
+      clearTimeout(timer);
+      timer = setTimeout(() => { label.textContent = text; }, 3000);
+    });
+  }
+
+  for (const button of document.querySelectorAll("[data-show]")) {
+    const input = document.getElementById(button.dataset.show);
+    button.addEventListener("click", () => {
+      const shown = input.type === "text";
+      input.type = shown ? "password" : "text";
+      button.setAttribute("aria-pressed", String(!shown));
+      input.focus();
+    });
+  }
+
+  // Pressing twice must not reset twice.
+  for (const form of document.querySelectorAll("form[method=post]")) {
+    let sent = false;
+    form.addEventListener("submit", (event) => {
+      if (sent) {
+        event.preventDefault();
+      }
+      sent = true;
+    });
+    addEventListener("pageshow", () => { sent = false; });
+  }
 
   const input = document.querySelector("[data-live]");
   if (input) {
     const live = document.getElementById("live");
     const items = [...document.querySelectorAll(".requirements li")].map((node) => ({
-      node, state: node.querySelector(".state"), ...(node.dataset.check ? readCheck(node.dataset.check) : {}),
+      node, state: node.querySelector(".state"),
     }));
     const words = { met: "Met: ", broken: "Not met: ", later: "Checked by the server only: " };
     let timer;
     const judge = () => {
       const text = input.value;
-      const chars = Array.from(text);
       const counts = { met: 0, broken: 0, later: 0 };
-      for (const { node, state, check, properties } of items) {
+      for (const { node, state } of items) {
         node.classList.remove("met", "broken", "later");
         state.textContent = "";
         if (text === "") {
           continue;
         }
-        const verdict = check ? check(text, chars, properties) : undefined;
+        const verdict = checkLocally(node.dataset.check, text);
         const name = verdict === undefined ? "later" : verdict ? "met" : "broken";
         counts[name]++;
         node.classList.add(name);
@@ -246,13 +248,6 @@
       judge();
     }
   }
-  // For tests: the verdict of one check, as JSON has it.
-  window.checkLocally = (check, text) => {
-    const { check: f, properties } = readCheck(check);
-    const verdict = f ? f(text, Array.from(text), properties) : undefined;
-    return verdict === undefined ? null : verdict;
-  };
-
   // The session ends without a request. The page says so a minute before, and
   // goes away with what is on it.
   const idle = Number(document.body.dataset.idle || 0) * 1000;
