@@ -19,16 +19,25 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return nil, &httpError{status: http.StatusUnsupportedMediaType, text: "the body must come without Content-Encoding"}
 	}
+	if n := r.ContentLength; n > 0 && n <= min(s.cfg.MaxBody, shortBody) {
+		body := make([]byte, n)
+		if _, err := io.ReadFull(r.Body, body); err != nil {
+			return nil, errBody
+		}
+		return body, nil
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.cfg.MaxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		return nil, &httpError{status: http.StatusRequestEntityTooLarge, text: fmt.Sprintf("the body is larger than %d octets", s.cfg.MaxBody)}
 	case err != nil:
-		return nil, &httpError{status: http.StatusBadRequest, text: "the body did not arrive"}
+		return nil, errBody
 	}
 	return body, nil
 }
+
+var errBody = &httpError{status: http.StatusBadRequest, text: "the body did not arrive"}
 
 // isJSON reports whether a Content-Type is JSON in UTF-8.
 func isJSON(contentType string) bool {

@@ -9,7 +9,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -52,7 +51,7 @@ type reusable interface {
 type credentialCache struct {
 	next Authenticator
 	ttl  time.Duration
-	macs sync.Pool // of hash.Hash
+	macs sync.Pool // of *maker
 
 	mu         sync.Mutex
 	identities map[mac]*identity
@@ -83,20 +82,25 @@ func newCredentialCache(next Authenticator, ttl time.Duration) *credentialCache 
 	key := make([]byte, sha256.Size)
 	_, _ = rand.Read(key) // never fails
 	c := &credentialCache{next: next, ttl: ttl, identities: make(map[mac]*identity), binding: make(map[mac]chan struct{})}
-	c.macs.New = func() any { return hmac.New(sha256.New, key) }
+	c.macs.New = func() any { return &maker{hash: hmac.New(sha256.New, key)} }
 	return c
 }
 
+// A maker makes MACs. Its hash is always ready to begin one: setting it up anew
+// would hash the key each time.
+type maker struct {
+	hash hash.Hash
+	text []byte // name, with its length before it; used again, so that it need not be copied
+}
+
 func (c *credentialCache) macOf(username string, password []byte) (m mac) {
-	h := c.macs.Get().(hash.Hash)
-	h.Reset()
-	var n [8]byte
-	binary.BigEndian.PutUint64(n[:], uint64(len(username)))
-	_, _ = h.Write(n[:])
-	_, _ = io.WriteString(h, username)
-	_, _ = h.Write(password)
-	h.Sum(m[:0])
-	h.Reset()
+	h := c.macs.Get().(*maker)
+	h.text = binary.BigEndian.AppendUint64(h.text[:0], uint64(len(username)))
+	h.text = append(h.text, username...)
+	_, _ = h.hash.Write(h.text)
+	_, _ = h.hash.Write(password)
+	h.hash.Sum(m[:0])
+	h.hash.Reset()
 	c.macs.Put(h)
 	return m
 }

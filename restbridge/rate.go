@@ -111,6 +111,9 @@ func (l *limiter) count(remote string) {
 // as one network has, whose owner chooses the others. It is empty for a client
 // on a local socket.
 func networkOf(remote string) string {
+	if host, _, ok := strings.Cut(remote, ":"); ok && host != "" && host[0] != '[' {
+		return host // of IPv4
+	}
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return ""

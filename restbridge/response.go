@@ -64,17 +64,28 @@ func write(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	if wantsHAL(r) {
 		h.Set("Content-Type", "application/hal+json")
 	}
-	h.Add("Vary", "Accept")
+	if h["Vary"] == nil {
+		h["Vary"] = varyAccept
+	} else {
+		h.Add("Vary", "Accept")
+	}
 	writeJSON(w, r, status, body)
 }
+
+// shortBody is a number of octets up to which http.ResponseWriter computes
+// Content-Length: it says that it does so under a few KB.
+const shortBody = 1 << 10
 
 // writeJSON sends a body.
 func writeJSON(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	h := w.Header()
-	if h.Get("Content-Type") == "" {
-		h.Set("Content-Type", "application/json")
+	if h["Content-Type"] == nil {
+		h["Content-Type"] = jsonContentType
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	// The length of a short body is told without our help.
+	if len(body) > shortBody || r.Method == http.MethodHead {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // the client is gone
@@ -83,7 +94,7 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, body []byte) 
 
 // wantsHAL reports whether the client asks for application/hal+json by name.
 func wantsHAL(r *http.Request) bool {
-	for _, line := range r.Header.Values("Accept") {
+	for _, line := range r.Header["Accept"] {
 		for part := range strings.SplitSeq(line, ",") {
 			mediaType, params, err := mime.ParseMediaType(part)
 			if err != nil || mediaType != "application/hal+json" {

@@ -266,15 +266,24 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
+// Values of headers that most answers have, to be set and never changed.
+var (
+	noStore         = []string{"no-store"}
+	noSniff         = []string{"nosniff"}
+	noReferrer      = []string{"no-referrer"}
+	varyAccept      = []string{"Accept"}
+	jsonContentType = []string{"application/json"}
+)
+
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	rec := &recorder{ResponseWriter: w}
 	r, span := s.mark(rec, r)
 	h := rec.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
+	h["Cache-Control"] = noStore
+	h["X-Content-Type-Options"] = noSniff
+	h["Referrer-Policy"] = noReferrer
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler {
@@ -410,8 +419,8 @@ func (s *Server) perform(a *api, w http.ResponseWriter, r *http.Request, methods
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
-	defer cancel()
+	ctx := withTimeout(r.Context(), s.cfg.Timeout)
+	defer ctx.end()
 	var session Session
 	defer func() {
 		if session != nil {
