@@ -133,10 +133,17 @@ func (p *program) serve(ctx context.Context, args []string) error {
 		f.shutdown()
 		return err
 	}
+	notify, err := newNotifier(p.env)
+	if err != nil {
+		f.shutdown()
+		return err
+	}
+	f.reloading = notify.reloading
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 	p.greet(c, f)
+	defer notify.follow(ctx, f.status())()
 	return f.serve(ctx, hangup)
 }
 
