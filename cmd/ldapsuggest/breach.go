@@ -13,8 +13,8 @@ import (
 )
 
 const breachUsage = `Usage:
-  ldapsuggest breach build [--exact | --bits N] SOURCE OUTPUT
-  ldapsuggest breach check [--verify] LIST
+  ldapsuggest breach build [--exact | --bits N] [--json] SOURCE OUTPUT
+  ldapsuggest breach check [--verify] [--json] LIST
 
 build makes a list of breached passwords of a Pwned Passwords download: a
 file of SHA-1 hashes, a directory of ranges, or "-" for standard input. It
@@ -29,6 +29,7 @@ check reads passwords, one a line, from standard input and tells the numbers
 of the lines whose passwords are in the list. It never shows a password.
 
   --verify  read the whole list first, and compare its checksum
+  --json    print a JSON object; of build as well
 
 generator.breachedPasswords in the configuration of serve names a list:
 passwords that are in it are not suggested.
@@ -61,6 +62,7 @@ func (p *program) breachBuild(ctx context.Context, args []string) (err error) {
 	f := newFlags("breach build")
 	f.BoolVar(&o.Exact, "exact", false, "")
 	f.IntVar(&o.Bits, "bits", 0, "")
+	asJSON := f.Bool("json", false, "")
 	if err := parse(f, args); err != nil {
 		return err
 	}
@@ -84,6 +86,14 @@ func (p *program) breachBuild(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	if *asJSON {
+		return p.printJSON(struct {
+			File   string `json:"file"`
+			Hashes int64  `json:"hashes"`
+			Lines  int64  `json:"lines"`
+			Octets int64  `json:"octets"`
+		}{f.Arg(1), int64(stats.Hashes), int64(stats.Lines), int64(stats.Size)})
+	}
 	fmt.Fprintf(p.stdout, "%s: %d hashes of %d lines, %s\n", f.Arg(1), stats.Hashes, stats.Lines, octets(stats.Size))
 	return nil
 }
@@ -101,6 +111,7 @@ const maxCheckedLine = 64 << 10
 func (p *program) breachCheck(ctx context.Context, args []string) (err error) {
 	f := newFlags("breach check")
 	verify := f.Bool("verify", false, "")
+	asJSON := f.Bool("json", false, "")
 	if err := parse(f, args); err != nil {
 		return err
 	}
@@ -118,25 +129,28 @@ func (p *program) breachCheck(ctx context.Context, args []string) (err error) {
 		}
 	}
 	if in, ok := p.stdin.(*os.File); ok && isTerminal(in) {
-		return p.breachCheckOne(ctx, list)
+		return p.breachCheckOne(ctx, list, *asJSON)
 	}
 	buf := make([]byte, maxCheckedLine)
 	defer clear(buf)
 	lines := bufio.NewScanner(p.stdin)
 	lines.Buffer(buf, maxCheckedLine)
-	checked, found := 0, 0
+	checked := 0
+	public := make([]int, 0) // numbers of lines
 	for line := 1; lines.Scan(); line++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		public, err := list.Password(bytes.TrimSuffix(lines.Bytes(), []byte("\r")))
+		found, err := list.Password(bytes.TrimSuffix(lines.Bytes(), []byte("\r")))
 		if err != nil {
 			return err
 		}
 		checked++
-		if public {
-			found++
-			fmt.Fprintf(p.stdout, "line %d: public\n", line)
+		if found {
+			public = append(public, line)
+			if !*asJSON {
+				fmt.Fprintf(p.stdout, "line %d: public\n", line)
+			}
 		}
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
@@ -144,30 +158,63 @@ func (p *program) breachCheck(ctx context.Context, args []string) (err error) {
 	} else if lines.Err() != nil {
 		return lines.Err()
 	}
-	fmt.Fprintf(p.stderr, "%d of %d passwords are in the list of %s\n", found, checked, describeList(list))
-	if found > 0 {
+	if *asJSON {
+		if err := p.printJSON(checkedList(list, checked, public)); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(p.stderr, "%d of %d passwords are in the list of %s\n", len(public), checked, describeList(list))
+	}
+	if len(public) > 0 {
 		return errRejected
 	}
 	return nil
 }
 
 // breachCheckOne asks for one password on the terminal.
-func (p *program) breachCheckOne(ctx context.Context, list *breach.List) error {
+func (p *program) breachCheckOne(ctx context.Context, list *breach.List, asJSON bool) error {
 	password, err := p.promptPassword(ctx)
 	if err != nil {
 		return err
 	}
 	defer clear(password)
 	public, err := list.Password(password)
+	if err == nil && asJSON {
+		lines := make([]int, 0)
+		if public {
+			lines = append(lines, 1)
+		}
+		err = p.printJSON(checkedList(list, 1, lines))
+	}
 	switch {
 	case err != nil:
 		return err
+	case asJSON && public:
+		return errRejected
+	case asJSON:
 	case public:
 		fmt.Fprintln(p.stdout, "public")
 		return errRejected
+	default:
+		fmt.Fprintln(p.stdout, "not in the list")
 	}
-	fmt.Fprintln(p.stdout, "not in the list")
 	return nil
+}
+
+// A checkedLines is what breach check prints as JSON.
+type checkedLines struct {
+	Checked        int     `json:"checked"`
+	Public         []int   `json:"publicLines"`
+	Hashes         int64   `json:"hashes"`
+	FalsePositives float64 `json:"falsePositives"` // the probability; 0 of whole hashes
+}
+
+func checkedList(l *breach.List, checked int, public []int) checkedLines {
+	c := checkedLines{Checked: checked, Public: public, Hashes: int64(l.Count())}
+	if !l.Exact() {
+		c.FalsePositives = l.FalsePositives()
+	}
+	return c
 }
 
 func describeList(l *breach.List) string {

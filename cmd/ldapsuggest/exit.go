@@ -56,7 +56,7 @@ func exitCode(err error) int {
 	case errors.As(err, &conf):
 		return exitConfig
 	case errors.As(err, &res):
-		return resultExitCode(res)
+		return resultExitCode(decisive(res))
 	case errors.Is(err, errNotFound):
 		return exitNotFound
 	case untrusted(err) != nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ECONNREFUSED):
@@ -67,6 +67,16 @@ func exitCode(err error) int {
 
 // errNotFound marks what was asked for by name and is not there.
 var errNotFound = errors.New("not found")
+
+// decisive returns the result that tells what happened: a directory that is
+// not available because it refused the service account has refused it.
+func decisive(err *result.Error) *result.Error {
+	var cause *result.Error
+	if err.Code == result.Unavailable && errors.As(err.Cause, &cause) {
+		return cause
+	}
+	return err
+}
 
 func resultExitCode(err *result.Error) int {
 	switch err.Code {
@@ -139,7 +149,7 @@ func (e *configError) Unwrap() error { return e.error }
 // misconfigured marks an error as one of the configuration.
 func misconfigured(err error) error {
 	var wrong *usageError
-	if err == nil || errors.As(err, &wrong) {
+	if err == nil || errors.As(err, &wrong) || errors.Is(err, flag.ErrHelp) {
 		return err
 	}
 	return &configError{err}
@@ -202,6 +212,7 @@ func (a asked) explain(err error) error {
 	if !errors.As(err, &res) {
 		return err
 	}
+	res = decisive(res)
 	text := fmt.Sprintf("%s (%d)", res.Code, int(res.Code))
 	switch {
 	case res.Code == result.Unavailable && res.Cause != nil: // nobody answered

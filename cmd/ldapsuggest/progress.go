@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,7 @@ type progress struct {
 	w     io.Writer
 	began time.Time
 	drawn time.Time // when it was drawn last
+	verb  string    // what is done, where it is not known to how much; "" for "read"
 }
 
 // newProgress returns a progress for a terminal, and nil, whose methods do
@@ -34,7 +36,7 @@ func (p *progress) update(done, all int64) {
 		return
 	}
 	p.drawn = now
-	fmt.Fprintf(p.w, "\r\x1b[K%s", progressLine(done, all, now.Sub(p.began)))
+	fmt.Fprintf(p.w, "\r\x1b[K%s", progressLine(p.verb, done, all, now.Sub(p.began)))
 }
 
 // end takes the bar away.
@@ -44,15 +46,44 @@ func (p *progress) end() {
 	}
 }
 
+// A metered is a file whose reading or writing moves a bar.
+type metered struct {
+	r         io.Reader
+	w         io.Writer
+	bar       *progress
+	verb      string // what is done to octets whose number is not known
+	done, all int64
+}
+
+func (m *metered) Read(b []byte) (int, error) {
+	n, err := m.r.Read(b)
+	m.count(n)
+	return n, err
+}
+
+func (m *metered) Write(b []byte) (int, error) {
+	n, err := m.w.Write(b)
+	m.count(n)
+	return n, err
+}
+
+func (m *metered) count(n int) {
+	m.done += int64(n)
+	if m.bar != nil {
+		m.bar.verb = m.verb
+	}
+	m.bar.update(m.done, m.all)
+}
+
 // progressLine is a line of less than 80 columns.
-func progressLine(done, all int64, since time.Duration) string {
+func progressLine(verb string, done, all int64, since time.Duration) string {
 	rate := 0.0
 	if s := since.Seconds(); s > 0 {
 		rate = float64(done) / s
 	}
 	speed := octets(int64(rate)) + "/s"
 	if all <= 0 {
-		return fmt.Sprintf("%s read, %s", octets(done), speed)
+		return fmt.Sprintf("%s %s, %s", octets(done), cmp.Or(verb, "read"), speed)
 	}
 	const width = 30
 	part := min(float64(done)/float64(all), 1)

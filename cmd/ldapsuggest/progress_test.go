@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -21,9 +22,12 @@ func TestProgressLine(t *testing.T) {
 		{2000, 1000, time.Second, "[==============================] 100% of 1.0 kB, 2.0 kB/s"},
 		{1500000, 0, time.Second, "1.5 MB read, 1.5 MB/s"},
 	} {
-		if got := progressLine(tc.done, tc.all, tc.since); got != tc.want || len(got) >= 80 {
+		if got := progressLine("", tc.done, tc.all, tc.since); got != tc.want || len(got) >= 80 {
 			t.Errorf("%d of %d: %q, want %q", tc.done, tc.all, got, tc.want)
 		}
+	}
+	if got := progressLine("written", 10, 0, time.Second); got != "10 B written, 10 B/s" {
+		t.Error(got)
 	}
 	if got := octets(5e12); got != "5.0 TB" {
 		t.Error(got)
@@ -46,6 +50,19 @@ func TestProgressMovesTenTimesASecond(t *testing.T) {
 			t.Errorf("%d lines: %q", n, out.String())
 		}
 	})
+}
+
+// TestMetered moves a bar by what is read and written.
+func TestMetered(t *testing.T) {
+	var out, copied bytes.Buffer
+	read := &metered{r: strings.NewReader("0123456789"), all: 10, bar: &progress{w: &out, began: time.Now()}}
+	written := &metered{w: &copied}
+	if _, err := io.Copy(written, read); err != nil || copied.String() != "0123456789" || written.done != 10 {
+		t.Errorf("%q, %d, %v", copied.String(), written.done, err)
+	}
+	if !strings.Contains(out.String(), "100% of 10 B") {
+		t.Errorf("%q", out.String())
+	}
 }
 
 func TestNoProgressWithoutTerminal(t *testing.T) {

@@ -20,9 +20,9 @@ import (
 )
 
 const tokenUsage = `Usage:
-  ldapsuggest token create --entry DN --api API[,API] [--expires TIME] [--name NAME]
+  ldapsuggest token create --entry DN --api API[,API] [--expires TIME] [--name NAME] [--json]
   ldapsuggest token list   [--json]
-  ldapsuggest token revoke ID
+  ldapsuggest token revoke [--json] ID
 
 Makes, lists and revokes API tokens for the REST API. A token stands for an
 entry of the directory, for some APIs and for a time. A running server sees a
@@ -31,13 +31,18 @@ change at once.
 create prints the token on standard output. It is not kept, so it cannot be
 shown again.
 
+list prints what is known of each token: its ID, when it ends, its APIs, its
+entry and its name.
+
+revoke takes away the token with an ID.
+
   --entry DN      the entry that the token acts as
   --api API       what it may be used for: adaxes, directory, ecgrid,
                   nextcloud, separated by commas
   --expires TIME  when it ends: days (90d), a duration (12h) or a date
                   (2027-01-31); default 90d
   --name NAME     what it is for, for the list
-  --json          print JSON
+  --json          print JSON, one object for each token
   --config FILE   configuration file of serve; default $LDAPSUGGEST_CONFIG
   --data DIR      data directory of serve, which tokens.json is in; default
                   ldapsuggest-data
@@ -77,7 +82,7 @@ func (p *program) tokenStore(configFile, data string) (*token.Store, string, err
 	}
 	if configFile != "" {
 		if err := c.readFile(configFile); err != nil {
-			return nil, "", err
+			return nil, "", misconfigured(err)
 		}
 		c.Data = c.path(c.Data)
 	}
@@ -98,6 +103,7 @@ func (p *program) tokenCreate(args []string) error {
 	f.StringVar(&t.Name, "name", "", "")
 	apis := f.String("api", "", "")
 	expires := f.String("expires", "90d", "")
+	asJSON := f.Bool("json", false, "")
 	if err := parse(f, args); err != nil {
 		return err
 	}
@@ -135,6 +141,13 @@ func (p *program) tokenCreate(args []string) error {
 	t, secret, err := store.Create(t)
 	if err != nil {
 		return err
+	}
+	if *asJSON {
+		t.Hash = "" // nobody needs it
+		return p.printJSON(struct {
+			token.Token
+			Secret string `json:"token"`
+		}{t, secret})
 	}
 	fmt.Fprintf(p.stderr, "token %s for %s, until %s; it is not shown again:\n", t.ID, t.Entry, t.Expires.Format(time.RFC3339))
 	_, err = fmt.Fprintln(p.stdout, secret)
@@ -203,6 +216,7 @@ func (p *program) tokenList(args []string) error {
 
 func (p *program) tokenRevoke(args []string) error {
 	f, configFile, data := tokenFlags("token revoke")
+	asJSON := f.Bool("json", false, "")
 	if err := parse(f, args); err != nil {
 		return err
 	}
@@ -216,6 +230,11 @@ func (p *program) tokenRevoke(args []string) error {
 	err = store.Revoke(f.Arg(0))
 	if errors.Is(err, token.ErrNotFound) {
 		return &hinted{&reworded{fmt.Sprintf("no token has the ID %q", f.Arg(0)), errNotFound}, "ldapsuggest token list shows the IDs"}
+	}
+	if err == nil && *asJSON {
+		return p.printJSON(struct {
+			Revoked string `json:"revoked"`
+		}{f.Arg(0)})
 	}
 	return err
 }
