@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -14,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
 	"github.com/ldapsuggest/ldapsuggest/internal/trail"
@@ -96,7 +93,9 @@ type config struct {
 	bindPassword []byte
 
 	externalPassword []byte
+	adminPassword    []byte // of the embedded directory
 	dir              string // of the file
+	credentials      string // systemd's directory; empty without
 }
 
 func defaultConfig() config {
@@ -123,43 +122,6 @@ func defaultConfig() config {
 	return c
 }
 
-// readConfig reads a configuration file over c. Keys that it does not know
-// are errors: a misspelt one would silently not count.
-func (c *config) readFile(name string) error {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-	if err := dec.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: %s", name, yamlMessage(err))
-	}
-	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: only one document is allowed", name)
-	}
-	c.dir = filepath.Dir(name)
-	return nil
-}
-
-// yamlMessage makes the decoder's error one line in the words of a user, who
-// knows nothing of Go types.
-func yamlMessage(err error) string {
-	var types *yaml.TypeError
-	if !errors.As(err, &types) {
-		return strings.TrimPrefix(err.Error(), "yaml: ")
-	}
-	messages := make([]string, len(types.Errors))
-	for i, m := range types.Errors {
-		if before, _, ok := strings.Cut(m, " not found in type "); ok {
-			line, key, _ := strings.Cut(before, ": field ")
-			m = fmt.Sprintf("%s: unknown key %q", line, key)
-		}
-		messages[i] = m
-	}
-	return strings.Join(messages, "; ")
-}
-
 // An environment looks up environment variables, as os.LookupEnv does.
 type environment func(name string) (string, bool)
 
@@ -182,7 +144,6 @@ func (c *config) readEnvironment(env environment) error {
 	text("TLS_KEY_FILE", &c.TLS.KeyFile)
 	text("DIRECTORY_CA_FILE", &c.Directory.CAFile)
 	text("DIRECTORY_BIND_DN", &c.Directory.BindDN)
-	text("DIRECTORY_BIND_PASSWORD_FILE", &c.Directory.BindPasswordFile)
 	text("DIRECTORY_DIALECT", &c.Directory.Dialect)
 	text("LOG_FORMAT", &c.Log.Format)
 	text("LOG_LEVEL", &c.Log.Level)
@@ -196,17 +157,22 @@ func (c *config) readEnvironment(env environment) error {
 		}
 		c.Directory.StartTLS = b
 	}
-	if v, ok := env("LDAPSUGGEST_DIRECTORY_BIND_PASSWORD"); ok {
-		if v == "" {
-			return errors.New("LDAPSUGGEST_DIRECTORY_BIND_PASSWORD is empty")
+	c.credentials, _ = env("CREDENTIALS_DIRECTORY")
+	for _, s := range c.secrets() {
+		if err := s.readEnvironment(env); err != nil {
+			return err
 		}
-		c.bindPassword = []byte(v)
 	}
 	return nil
 }
 
 // check finds what is wrong with the values, and reads the secrets.
 func (c *config) check() error {
+	for _, s := range c.secrets() {
+		if err := s.read(c); err != nil {
+			return err
+		}
+	}
 	d := &c.Directory
 	switch {
 	case c.Data == "":
@@ -238,6 +204,9 @@ func (c *config) check() error {
 	} else if c.ldif != "" {
 		return errors.New("--ldif is for the embedded directory, but directory.urls is set")
 	}
+	if (d.BindDN == "") != (c.bindPassword == nil) && len(d.URLs) > 0 {
+		return errors.New("directory: bindDN and its password (bindPasswordFile or LDAPSUGGEST_DIRECTORY_BIND_PASSWORD) belong together")
+	}
 	if d.Dialect != "auto" && !knownDialect(d.Dialect) {
 		return fmt.Errorf("directory.dialect: %q is none of auto, %s", d.Dialect, strings.Join(dialectNames(), ", "))
 	}
@@ -254,43 +223,14 @@ func (c *config) check() error {
 	if _, err := c.logHandler(io.Discard); err != nil {
 		return err
 	}
-	if err := c.readBindPassword(); err != nil {
-		return err
-	}
 	return c.readGenerator()
-}
-
-func (c *config) readBindPassword() error {
-	d := &c.Directory
-	if d.BindPasswordFile != "" && c.bindPassword == nil {
-		p, err := readPasswordFile(c.path(d.BindPasswordFile))
-		if err != nil {
-			return fmt.Errorf("directory.bindPasswordFile: %w", err)
-		}
-		c.bindPassword = p
-	}
-	if (d.BindDN == "") != (c.bindPassword == nil) && len(d.URLs) > 0 {
-		return errors.New("directory: bindDN and its password (bindPasswordFile or LDAPSUGGEST_DIRECTORY_BIND_PASSWORD) belong together")
-	}
-	return nil
-}
-
-// readPasswordFile reads a secret without the line end that editors put
-// behind it.
-func readPasswordFile(name string) ([]byte, error) {
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return nil, err
-	}
-	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
-	if len(b) == 0 {
-		return nil, fmt.Errorf("%s is empty", name)
-	}
-	return b, nil
 }
 
 // path resolves the name of a file in the configuration file.
 func (c *config) path(name string) string {
+	if rest, ok := strings.CutPrefix(name, "${CREDENTIALS_DIRECTORY}/"); ok && c.credentials != "" {
+		return filepath.Join(c.credentials, rest)
+	}
 	if name == "" || filepath.IsAbs(name) {
 		return name
 	}
@@ -352,8 +292,9 @@ func restAddress(s string) (addr string, secure bool) {
 
 // forget wipes the secrets and closes the files, once nothing uses c.
 func (c *config) forget() {
-	clear(c.bindPassword)
-	clear(c.externalPassword)
+	for _, s := range c.secrets() {
+		clear(*s.to)
+	}
 	// The embedded directory may be judging a password by it at this moment.
 	if c.breached != nil && !c.embedded() {
 		_ = c.breached.Close()

@@ -37,8 +37,7 @@ const (
 
 // openEmbedded opens the directory in the data directory.
 func (p *program) openEmbedded(ctx context.Context, c *config, m *metrics.Metrics, log *slog.Logger) (*backend, error) {
-	cfg := embedded.Config{Dir: c.Data, Generator: c.generator(), Breaches: c.breaches(), Logger: log}
-	cfg.AdminPassword, _ = p.env("LDAPSUGGEST_ADMIN_PASSWORD")
+	cfg := embedded.Config{Dir: c.Data, AdminPassword: string(c.adminPassword), Generator: c.generator(), Breaches: c.breaches(), Logger: log}
 	if c.ldif != "" {
 		if _, err := os.Stat(filepath.Join(c.Data, storeFile)); err == nil {
 			return nil, &hinted{fmt.Errorf("%s holds a directory already: --ldif is for a new one", c.Data), "name another data directory with --data"}

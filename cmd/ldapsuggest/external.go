@@ -39,12 +39,11 @@ type externalIdentity struct {
 	DN      string  `yaml:"dn"`
 }
 
-// checkExternal finds what is wrong with the key external, and reads its
-// secret.
+// checkExternal finds what is wrong with the key external.
 func (c *config) checkExternal() error {
 	x := &c.External
 	if x.Via == "" {
-		if len(x.Identities) > 0 || x.Account != "" || x.PasswordFile != "" {
+		if len(x.Identities) > 0 || x.Account != "" || c.externalPassword != nil {
 			return errors.New("external: via is missing")
 		}
 		return nil
@@ -54,8 +53,10 @@ func (c *config) checkExternal() error {
 		return fmt.Errorf("external.via: %q is none of saslPlain, saslExternal", x.Via)
 	case len(c.Directory.URLs) == 0:
 		return errors.New("external: the embedded directory knows no authorization identities")
-	case (x.Via == viaPlain) != (x.Account != "" && x.PasswordFile != ""):
-		return errors.New("external: account and passwordFile belong to saslPlain")
+	case (x.Via == viaPlain) != (x.Account != "" && c.externalPassword != nil):
+		return errors.New("external: account and its password (passwordFile or LDAPSUGGEST_EXTERNAL_PASSWORD) belong to saslPlain")
+	case slices.Contains(c.externalPassword, 0):
+		return errors.New("external: SASL PLAIN knows no password with NUL")
 	}
 	for _, s := range c.Directory.URLs {
 		if local, protected := c.reach(s); x.Via == viaExternal && !local {
@@ -68,16 +69,6 @@ func (c *config) checkExternal() error {
 		if err := id.check(); err != nil {
 			return fmt.Errorf("external.identities: number %d: %w", i+1, err)
 		}
-	}
-	if x.Via == viaPlain {
-		p, err := readPasswordFile(c.path(x.PasswordFile))
-		if err != nil {
-			return fmt.Errorf("external.passwordFile: %w", err)
-		}
-		if slices.Contains(p, 0) {
-			return errors.New("external.passwordFile: SASL PLAIN knows no password with NUL")
-		}
-		c.externalPassword = p
 	}
 	return nil
 }

@@ -112,13 +112,13 @@ func TestCheckExternal(t *testing.T) {
 		return c
 	}
 	c := good()
-	if err := c.checkExternal(); err != nil || string(c.externalPassword) != "secret" {
+	if err := c.check(); err != nil || string(c.externalPassword) != "secret" {
 		t.Fatal(err)
 	}
 	c = good()
 	c.External.Via, c.External.Account, c.External.PasswordFile = viaExternal, "", ""
 	c.Directory.URLs = []string{"ldapi://" + url.QueryEscape(filepath.Join(dir, "s"))}
-	if err := c.checkExternal(); err != nil {
+	if err := c.check(); err != nil {
 		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(*config){
@@ -139,7 +139,7 @@ func TestCheckExternal(t *testing.T) {
 	} {
 		c := good()
 		spoil(&c)
-		if c.checkExternal() == nil {
+		if c.check() == nil {
 			t.Errorf("%s was taken", name)
 		}
 	}

@@ -233,14 +233,8 @@ func (p *program) openPolicies(ctx context.Context, o *policyOptions) (*config, 
 		return nil, nil, &hinted{fmt.Errorf("%s holds no directory, and none is configured", c.Data),
 			`name a directory with -H or --config; "ldapsuggest serve" makes one of its own`}
 	}
-	reader := *p
-	reader.env = func(name string) (string, bool) {
-		if name == "LDAPSUGGEST_ADMIN_PASSWORD" {
-			return "", false // reading changes nothing
-		}
-		return p.env(name)
-	}
-	back, err := reader.openBackend(ctx, c, quiet)
+	c.adminPassword = nil // reading changes nothing
+	back, err := p.openBackend(ctx, c, quiet)
 	if errors.Is(err, embedded.ErrInUse) {
 		return nil, nil, &hinted{err, fmt.Sprintf(
 			`"ldapsuggest serve" has it open: ask that with -H ldap://127.0.0.1:1389 -D ADMIN-DN -y %s`, shellQuote(filepath.Join(c.Data, adminPasswordFile)))}
