@@ -29,6 +29,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -72,10 +73,20 @@ var ErrNotFound = errors.New("no token has this ID")
 type Store struct {
 	path string
 
-	mu     sync.Mutex
-	seen   fs.FileInfo // of the file that byID was read from; nil if there was none
-	loaded bool
-	byID   map[string]Token
+	mu   sync.Mutex // to read the file
+	last atomic.Pointer[content]
+}
+
+// content is what a file held.
+type content struct {
+	seen fs.FileInfo // of the file; nil if there was none
+	byID map[string]kept
+}
+
+// kept is a token with its hash as octets.
+type kept struct {
+	Token
+	hash [sha256.Size]byte
 }
 
 // Open returns the Store in a file, which need not exist yet.
@@ -144,23 +155,21 @@ func (s *Store) Find(secret []byte) (Token, error) {
 	if !ok || !Is(secret) {
 		return Token{}, ErrNone
 	}
-	byID, err := s.current()
+	c, err := s.current()
 	if err != nil {
 		return Token{}, err
 	}
-	t, ok := byID[string(id)]
-	want, err := hex.DecodeString(t.Hash)
+	t, ok := c.byID[string(id)]
 	got := sha256.Sum256(secret)
-	if !ok || err != nil || subtle.ConstantTimeCompare(got[:], want) != 1 || !time.Now().Before(t.Expires) {
+	if subtle.ConstantTimeCompare(got[:], t.hash[:]) != 1 || !ok || !time.Now().Before(t.Expires) {
 		return Token{}, ErrNone
 	}
-	return t, nil
+	return t.Token, nil
 }
 
-// current returns the tokens in the file as it is now.
-func (s *Store) current() (map[string]Token, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// current returns the tokens in the file as it is now. To look at the file
+// nobody waits for another.
+func (s *Store) current() (*content, error) {
 	info, err := os.Stat(s.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -168,20 +177,26 @@ func (s *Store) current() (map[string]Token, error) {
 	if err != nil {
 		info = nil
 	}
-	if s.loaded && same(s.seen, info) {
-		return s.byID, nil
+	if c := s.last.Load(); c != nil && same(c.seen, info) {
+		return c, nil
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	f, info, err := s.read()
 	if err != nil {
-		s.loaded = false
+		s.last.Store(nil)
 		return nil, err
 	}
-	s.seen, s.loaded = info, true
-	s.byID = make(map[string]Token, len(f.Tokens))
+	c := &content{info, make(map[string]kept, len(f.Tokens))}
 	for _, t := range f.Tokens {
-		s.byID[t.ID] = t
+		k := kept{Token: t}
+		if _, err := hex.Decode(k.hash[:], []byte(t.Hash)); err != nil {
+			return nil, err
+		}
+		c.byID[t.ID] = k
 	}
-	return s.byID, nil
+	s.last.Store(c)
+	return c, nil
 }
 
 // same reports whether two looks at the file saw the same content. Every
