@@ -62,6 +62,7 @@ func newConsole(c *config, back *backend, rest restbridge.Config, users *restbri
 		Reset:       back.resetPassword,
 		IdleTimeout: p.IdleTimeout,
 		Lifetime:    p.Lifetime,
+		Sessions:    back.sessions,
 		MaxSessions: p.MaxSessions,
 		Results:     p.Results,
 		Suggestions: p.Suggestions,

@@ -15,6 +15,7 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/internal/trail"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver"
 	"github.com/ldapsuggest/ldapsuggest/restbridge"
+	"github.com/ldapsuggest/ldapsuggest/restbridge/console"
 )
 
 // A frontend is what stays when the configuration is read again: the doors
@@ -31,6 +32,7 @@ type frontend struct {
 	stats    *http.Server // of the metrics
 	observer observer
 	embedded *backend // nil in front of another directory
+	sessions *console.Sessions
 	output   *logOutput
 	trails   *trail.Source
 	audits   auditLogs
@@ -62,6 +64,7 @@ func (p *program) newFrontend(ctx context.Context, c *config, read func() (*conf
 	}
 	f := &frontend{program: p, read: read, output: newLogOutput(handler), trails: trail.NewSource(), failed: make(chan error, 1)}
 	f.log = slog.New(f.output)
+	f.sessions = console.NewSessions()
 	f.life, f.end = context.WithCancel(context.WithoutCancel(ctx))
 	health := f.health
 	if c.embedded() {
@@ -203,6 +206,7 @@ func (f *frontend) shutdown() {
 // close closes what is left once the doors are shut.
 func (f *frontend) close() {
 	f.end()
+	f.sessions.Close()
 	f.retired.Wait()
 	if g := f.generation.Load(); g != nil {
 		g.close()

@@ -55,6 +55,7 @@ func (f *frontend) newGeneration(ctx context.Context, c *config) (_ *generation,
 	if g.back, err = f.openDirectory(ctx, c, g.log); err != nil {
 		return nil, err
 	}
+	g.back.sessions = f.sessions
 	g.closeFirst(g.back.close)
 	if err := g.watchOver(f); err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/ldapserver"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/embedded"
 	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/restbridge/console"
 )
 
 const serveUsage = `Usage: ldapsuggest serve [--config FILE] [--data DIR] [--ldap ADDR] [--ldaps ADDR] [--rest ADDR] [--ldif FILE]
@@ -157,6 +158,7 @@ type backend struct {
 	measured   bool              // somebody may read the metrics
 	auditLog   *audit.Log        // nil if there is none
 	tracing    *tracing.Provider // nil if nothing is traced
+	sessions   *console.Sessions // of the page for people; nil if it has none that stay
 	close      func()
 
 	// Of the embedded directory.
@@ -246,6 +248,13 @@ func (p *program) greet(c *config, f *frontend) {
 			continue
 		}
 		fmt.Fprintf(out, "  %s\n", d.url())
+	}
+	if c.REST.Console.Enabled && len(c.REST.Upstream.URLs) == 0 {
+		for _, scheme := range []string{"http", "https"} {
+			if u := f.url(scheme); u != "" {
+				fmt.Fprintf(out, "  page for people: %s/\n", u)
+			}
+		}
 	}
 	exe, err := os.Executable()
 	if err != nil {

@@ -61,6 +61,10 @@ type Config struct {
 	// the directory. Nobody can sign in beyond. 0 means 256.
 	MaxSessions int
 
+	// Sessions are shared with other Consoles, whose limits they take. Nil
+	// means that the Console has some of its own, which Close ends.
+	Sessions *Sessions
+
 	// Results bounds the people that a search lists. 0 means 50.
 	Results int
 
@@ -103,8 +107,7 @@ type Console struct {
 	cfg      Config
 	door     restbridge.Door
 	views    views
-	sessions *sessions
-	forms    *signInForms
+	sessions *Sessions
 	origins  *http.CrossOriginProtection
 	routes   map[string]route
 }
@@ -139,12 +142,11 @@ func New(cfg Config) (*Console, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Console{
-		cfg:      cfg,
-		sessions: newSessions(cfg.IdleTimeout, cfg.Lifetime, cfg.MaxSessions),
-		forms:    newSignInForms(),
-		origins:  http.NewCrossOriginProtection(),
+	c := &Console{cfg: cfg, sessions: cfg.Sessions, origins: http.NewCrossOriginProtection()}
+	if c.sessions == nil {
+		c.sessions = NewSessions()
 	}
+	c.sessions.limit(cfg.IdleTimeout, cfg.Lifetime, cfg.MaxSessions)
 	var err error
 	if c.views, err = parseViews(); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
@@ -172,9 +174,12 @@ func (c *Console) Handler(d restbridge.Door) http.Handler {
 	return c
 }
 
-// Close ends all sessions, and waits until their connections are closed.
+// Close ends all sessions, unless they are shared, and waits until their
+// connections are closed.
 func (c *Console) Close() error {
-	c.sessions.close()
+	if c.cfg.Sessions == nil {
+		c.sessions.Close()
+	}
 	return nil
 }
 

@@ -44,7 +44,7 @@ type session struct {
 	token []byte // that its forms carry
 	key   []byte // for marks
 
-	// With sessions.mu held.
+	// With Sessions.mu held.
 	used  time.Time
 	ended ending
 	timer *time.Timer
@@ -54,27 +54,39 @@ type session struct {
 // tells of an ID.
 type digest [sha256.Size]byte
 
-// sessions are those of all helpers.
-type sessions struct {
-	idle, lifetime time.Duration
-	max            int
+// Sessions are those of all helpers. Consoles that take turns, one for each
+// reading of the configuration, share them, so that nobody is signed out.
+type Sessions struct {
+	forms *signInForms
 
 	mu      sync.Mutex
+	idle    time.Duration
+	life    time.Duration
+	max     int
 	all     map[digest]*session // those that ended a short while ago, too
 	live    int
 	closed  bool
 	closing sync.WaitGroup
 }
 
-func newSessions(idle, lifetime time.Duration, limit int) *sessions {
-	return &sessions{idle: idle, lifetime: lifetime, max: limit, all: make(map[digest]*session)}
+// NewSessions returns an empty set of sessions. Whoever calls it closes it.
+func NewSessions() *Sessions {
+	return &Sessions{forms: newSignInForms(), all: make(map[digest]*session)}
+}
+
+// limit says how long sessions last and how many there may be, from now on.
+// Those that are there are measured by it when they are next looked at.
+func (ss *Sessions) limit(idle, life time.Duration, n int) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	ss.idle, ss.life, ss.max = idle, life, n
 }
 
 var errFull = errors.New("too many sessions")
 
 // begin makes a session of a connection and returns its ID, which is known
 // to nobody else. The connection is the session's.
-func (ss *sessions) begin(conn Conn) (string, error) {
+func (ss *Sessions) begin(conn Conn) (string, error) {
 	id := newID()
 	now := time.Now()
 	s := &session{
@@ -101,13 +113,13 @@ func (ss *sessions) begin(conn Conn) (string, error) {
 	}
 	ss.live++
 	ss.all[s.id] = s
-	s.timer = time.AfterFunc(min(ss.idle, ss.lifetime), func() { ss.expire(s) })
+	s.timer = time.AfterFunc(min(ss.idle, ss.life), func() { ss.expire(s) })
 	return id, nil
 }
 
 // find returns the session with an ID, and that it is used; or why there is
 // none.
-func (ss *sessions) find(id string) (*session, ending) {
+func (ss *Sessions) find(id string) (*session, ending) {
 	s, why := ss.look(id)
 	if s == nil {
 		return nil, why
@@ -119,7 +131,7 @@ func (ss *sessions) find(id string) (*session, ending) {
 }
 
 // look is find without a use.
-func (ss *sessions) look(id string) (*session, ending) {
+func (ss *Sessions) look(id string) (*session, ending) {
 	if id == "" {
 		return nil, endedNot
 	}
@@ -144,8 +156,8 @@ func (ss *sessions) look(id string) (*session, ending) {
 
 // left returns how long a session lasts if it is not used, or why it has
 // ended.
-func (ss *sessions) left(s *session) (time.Duration, ending) {
-	idle, age := ss.idle-time.Since(s.used), ss.lifetime-time.Since(s.began)
+func (ss *Sessions) left(s *session) (time.Duration, ending) {
+	idle, age := ss.idle-time.Since(s.used), ss.life-time.Since(s.began)
 	switch {
 	case age <= 0:
 		return 0, endedAge
@@ -155,7 +167,7 @@ func (ss *sessions) left(s *session) (time.Duration, ending) {
 	return min(idle, age), endedNot
 }
 
-func (ss *sessions) expire(s *session) {
+func (ss *Sessions) expire(s *session) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	if s.ended != endedNot {
@@ -170,13 +182,13 @@ func (ss *sessions) expire(s *session) {
 	ss.endLocked(s, why)
 }
 
-func (ss *sessions) end(s *session, why ending) {
+func (ss *Sessions) end(s *session, why ending) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	ss.endLocked(s, why)
 }
 
-func (ss *sessions) endLocked(s *session, why ending) {
+func (ss *Sessions) endLocked(s *session, why ending) {
 	if s.ended != endedNot {
 		return
 	}
@@ -194,9 +206,10 @@ func (ss *sessions) endLocked(s *session, why ending) {
 }
 
 // release closes a connection, which waits for it to wind down.
-func (ss *sessions) release(conn Conn) { ss.closing.Go(func() { _ = conn.Close() }) }
+func (ss *Sessions) release(conn Conn) { ss.closing.Go(func() { _ = conn.Close() }) }
 
-func (ss *sessions) close() {
+// Close ends all sessions, and waits until their connections are closed.
+func (ss *Sessions) Close() {
 	ss.mu.Lock()
 	ss.closed = true
 	for id, s := range ss.all {

@@ -24,7 +24,13 @@ func (c *conn) Search(context.Context, policy.Query, int) ([]policy.Entry, bool,
 	return nil, false, nil
 }
 
-func begin(t *testing.T, ss *sessions, who string) (string, *conn) {
+func limited(idle, life time.Duration, n int) *Sessions {
+	ss := NewSessions()
+	ss.limit(idle, life, n)
+	return ss
+}
+
+func begin(t *testing.T, ss *Sessions, who string) (string, *conn) {
 	t.Helper()
 	c := &conn{who: who}
 	id, err := ss.begin(c)
@@ -36,8 +42,8 @@ func begin(t *testing.T, ss *sessions, who string) (string, *conn) {
 
 func TestSessionsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ss := newSessions(10*time.Minute, time.Hour, 100)
-		defer ss.close()
+		ss := limited(10*time.Minute, time.Hour, 100)
+		defer ss.Close()
 		id, c := begin(t, ss, "jo")
 		if len(id) < 22 {
 			t.Errorf("the ID %q has fewer than 128 bits", id)
@@ -96,7 +102,7 @@ func TestSessionsEnd(t *testing.T) {
 
 func TestSessionsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ss := newSessions(time.Hour, time.Hour, 2*maxOwnSessions)
+		ss := limited(time.Hour, time.Hour, 2*maxOwnSessions)
 		first, c := begin(t, ss, "jo")
 		time.Sleep(time.Second)
 		second, _ := begin(t, ss, "jo")
@@ -127,7 +133,7 @@ func TestSessionsAreBounded(t *testing.T) {
 		if n := len(ss.all); n > 6*ss.max {
 			t.Errorf("%d sessions are kept", n)
 		}
-		ss.close()
+		ss.Close()
 		if !c.Closed() || !late.Closed() || len(ss.all) != 0 {
 			t.Error("connections are left open")
 		}

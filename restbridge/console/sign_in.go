@@ -27,7 +27,7 @@ func (c *Console) signInPage(w http.ResponseWriter, r *http.Request, status int,
 		cookie = newID()
 		c.setCookie(w, r, formCookieName, cookie)
 	}
-	v.Token = c.forms.token(cookie)
+	v.Token = c.sessions.forms.token(cookie)
 	c.render(w, r, nil, status, "sign-in", "Sign in", v)
 }
 
@@ -105,7 +105,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	defer f.wipe()
 	v := signInView{Next: safeNext(f.text("next")), Username: f.text("username")}
-	if !c.forms.made(c.cookie(r, formCookieName), f.secret("token")) {
+	if !c.sessions.forms.made(c.cookie(r, formCookieName), f.secret("token")) {
 		v.Problem = &problem{
 			Title: "Please try once more", Text: "The form was too old, or your browser keeps no cookies for this page. It needs them to stay signed in.",
 		}
