@@ -245,7 +245,11 @@ func zshDescribe(w io.Writer, indent string, all []syntax, which func(syntax) bo
 
 func zshFlag(f flagSyntax) string {
 	text := strings.NewReplacer(`[`, `\[`, `]`, `\]`, `:`, `\:`).Replace(f.text)
-	spec := dashed(f.name) + "[" + text + "]"
+	spec := dashed(f.name)
+	if f.value != "" && strings.HasPrefix(spec, "--") {
+		spec += "=" // its value may stand behind that as well
+	}
+	spec += "[" + text + "]"
 	if f.value != "" {
 		words, kind := f.values()
 		spec += ":" + f.value + ":" + zshAction(words, kind)

@@ -17,13 +17,14 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/policy/dn"
 )
 
-const exportUsage = `Usage: ldapsuggest export [--data DIR] [FILE]
+const exportUsage = `Usage: ldapsuggest export [--data DIR] [--json] [FILE]
 
 Writes the embedded directory as LDIF, hashes of passwords included, to FILE
 or to standard output. The server must not be running. "ldapsuggest serve
 --ldif FILE" makes the same directory of it.
 
   --data DIR  data directory; default ldapsuggest-data
+  --json      tell of FILE as a JSON object on standard output
 
 Example:
   $ ldapsuggest export backup.ldif
@@ -47,7 +48,13 @@ func (p *program) openEmbedded(ctx context.Context, c *config, m *metrics.Metric
 			return nil, fmt.Errorf("--ldif: %w", err)
 		}
 		defer f.Close()
-		cfg.LDIF = f
+		var size int64
+		if info, err := f.Stat(); err == nil {
+			size = info.Size()
+		}
+		bar := newProgress(p.stderr)
+		defer bar.end()
+		cfg.LDIF = &metered{bar: bar, all: size, r: f}
 	}
 	d, err := embedded.Open(ctx, cfg)
 	if err != nil {
@@ -114,11 +121,15 @@ func parentOf(name string) string {
 func (p *program) export(ctx context.Context, args []string) (err error) {
 	f := newFlags("export")
 	data := f.String("data", "", "")
+	asJSON := f.Bool("json", false, "")
 	if err := parse(f, args); err != nil {
 		return err
 	}
-	if f.NArg() > 1 {
+	switch {
+	case f.NArg() > 1:
 		return misuse("export takes one file")
+	case f.NArg() == 0 && *asJSON:
+		return misuse("--json needs a file: the entries go to standard output")
 	}
 	if *data == "" {
 		*data = defaultConfig().Data
@@ -137,5 +148,17 @@ func (p *program) export(ctx context.Context, args []string) (err error) {
 	if f.NArg() == 0 {
 		return d.Export(p.stdout)
 	}
-	return replaceFile(f.Arg(0), 0o600, func(w io.Writer) error { return d.Export(w) })
+	file := &metered{bar: newProgress(p.stderr), verb: "written"}
+	err = replaceFile(f.Arg(0), 0o600, func(w io.Writer) error {
+		file.w = w
+		return d.Export(file)
+	})
+	file.bar.end()
+	if err == nil && *asJSON {
+		return p.printJSON(struct {
+			File   string `json:"file"`
+			Octets int64  `json:"octets"`
+		}{f.Arg(0), file.done})
+	}
+	return err
 }

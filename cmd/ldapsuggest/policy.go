@@ -197,12 +197,12 @@ func (p *program) directoryConfig(ctx context.Context, o *policyOptions) (*confi
 		}
 		if o.config != "" {
 			if err := c.readFile(o.config); err != nil {
-				return nil, err
+				return nil, misconfigured(err)
 			}
 			c.Data = c.path(c.Data)
 		}
 		if err := c.readEnvironment(p.env); err != nil {
-			return nil, err
+			return nil, misconfigured(err)
 		}
 		if o.data != "" {
 			c.Data = o.data
@@ -211,7 +211,7 @@ func (p *program) directoryConfig(ctx context.Context, o *policyOptions) (*confi
 	if o.dialect != "" {
 		c.Directory.Dialect = o.dialect
 	}
-	return &c, c.check()
+	return &c, misconfigured(c.check())
 }
 
 // openPolicies opens the directory as serve does.

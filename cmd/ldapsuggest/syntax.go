@@ -134,8 +134,8 @@ func verbSummary(usage, verb string) string {
 func sentence(text string) string {
 	text, _, _ = strings.Cut(text, "\n\n")
 	text = strings.Join(strings.Fields(text), " ")
-	if before, _, ok := strings.Cut(text, ". "); ok {
-		text = before
+	for _, end := range []string{". ", ": ", "; "} {
+		text, _, _ = strings.Cut(text, end)
 	}
 	return strings.TrimSuffix(text, ".")
 }
