@@ -27,6 +27,7 @@ func (s *Server) passwordPolicies(ctx context.Context, query []byte, authenticat
 
 // EncodePolicies returns the response body of passwordPolicies. A policy that
 // could not be read has the result code that says why, and else just its DN.
+// That the directory ignores a policy is told by its resolution.
 func EncodePolicies(list []extop.ListedPolicy) ([]byte, error) {
 	b := append(appendResultCode([]byte{'{'}, result.Success), `,"passwordPolicies":[`...)
 	for i, p := range list {
@@ -38,7 +39,9 @@ func EncodePolicies(list []extop.ListedPolicy) ([]byte, error) {
 			b = append(appendString(append(b, `,"passwordPolicyDN":`...), p.DN), '}')
 			continue
 		}
-		one, err := EncodeExplanation(p.Explanation)
+		x := *p.Explanation
+		x.PolicyDN = p.DN // of a policy that the directory ignores, too
+		one, err := EncodeExplanation(&x)
 		if err != nil {
 			return nil, err
 		}

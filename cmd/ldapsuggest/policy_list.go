@@ -77,6 +77,9 @@ func bitsOf(g *policy.ExplainedGenerator) string {
 // clash names the demands that exclude each other, or tells why nothing can
 // be suggested.
 func clash(x *policy.Explanation) string {
+	if x.PolicyDN == "" && len(x.Resolution) > 0 {
+		return "ignored: " + x.Resolution[len(x.Resolution)-1].Text
+	}
 	if len(x.Conflict) == 0 {
 		return x.Reason
 	}
