@@ -7,5 +7,6 @@
 // rounds, for growth that is slapd's is not ours. A sentence says what each
 // curve shows, made from its points, so that it is as new as they are.
 //
-// The package must not import what is measured.
+// The package must not import ldapserver, directory or the dialects: what is
+// measured is a process of its own.
 package growth

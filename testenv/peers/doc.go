@@ -7,6 +7,6 @@
 // passwords have stands beside it, by a formula where one is known, and as a
 // bound with its reason where not.
 //
-// The package must not import the dialects, policy or its generators: what is
-// asked for suggestions is the program, as it is shipped.
+// The package must not import the dialects or directory: what is asked for
+// suggestions is the program, as it is shipped, over LDAP.
 package peers
