@@ -4,6 +4,9 @@
 #              let the real servers judge: N random policies on each, N
 #              suggestions for each user of slapd; a seed repeats a run
 # make lint    gofmt, go vet, staticcheck
+# make licenses
+#              write THIRD_PARTY, of what is linked; a test compares
+# make vuln    known vulnerabilities; needs vuln.go.dev, or GOVULNDB
 # make bench   all benchmarks, half an hour: bench-code, whose results benchstat
 #              sums up and BASE=FILE compares; bench-load, bench-peers and
 #              bench-growth, which write the tables and curves of
@@ -34,7 +37,7 @@ QUICK       ?=
 BENCH_ENV    = LDAPSUGGEST_PPM_BUILD=1 $(if $(QUICK),LDAPSUGGEST_BENCH_QUICK=1,LDAPSUGGEST_BENCH_DOCS='$(CURDIR)/docs')
 ROUNDS       = $(if $(QUICK),1,7)x
 
-.PHONY: run build test packages lint bench bench-packages bench-code bench-load bench-peers bench-growth conformance man compose-test
+.PHONY: run build test packages lint licenses vuln bench bench-packages bench-code bench-load bench-peers bench-growth conformance man compose-test
 
 run: build
 	@exec bin/ldapsuggest serve $(ARGS)
@@ -66,6 +69,12 @@ lint:
 
 man:
 	$(GO) test ./internal/mdoc -run TestManualPages -update
+
+licenses:
+	$(GO) test -run '^TestThirdParty$$' -update .
+
+vuln:
+	@.ci/vuln
 
 bench: bench-code bench-load bench-peers bench-growth
 
