@@ -126,8 +126,8 @@ func publish(b *testing.B, name, title, x string, machine *report.Machine, sampl
 		panel.Series = append(panel.Series, report.Series{Name: c.name, Points: p})
 		table.Header = append(table.Header, c.name+", "+c.panel)
 		what := c.name + ": " + Trend(p)
-		if c.panel == memoryColumn.panel {
-			what += fmt.Sprintf("; %s KiB for each that is added", report.Number(1024*Slope(p)))
+		if more := Slope(p); c.panel == memoryColumn.panel && more > 0 {
+			what += fmt.Sprintf("; %s KiB for each that is added", report.Number(1024*more))
 		}
 		said = append(said, what+".")
 	}

@@ -8,8 +8,18 @@ import (
 )
 
 // level is what a curve may rise or fall by and still count as flat: noise on
-// a busy machine reaches as far.
-const level = 1.5
+// a busy machine reaches nearly as far, and the sizes differ by thousands.
+const level = 2
+
+// kneeOf returns the index of the last point before a curve leaves its level
+// for good; that of the last point if it does not.
+func kneeOf(points []report.Point) int {
+	knee := len(points) - 1
+	for knee > 0 && outside(points[knee].Y/points[0].Y) {
+		knee--
+	}
+	return knee
+}
 
 // Trend says in words how a curve goes: flat, up or down, from where on, and
 // whether in proportion. Its points are in the order of x.
@@ -19,11 +29,7 @@ func Trend(points []report.Point) string {
 	}
 	first, last := points[0], points[len(points)-1]
 	span := fmt.Sprintf("a factor of %s from %s to %s", report.Number(max(last.Y/first.Y, first.Y/last.Y)), report.Number(first.X), report.Number(last.X))
-	// The knee is the last point before the curve leaves the level for good.
-	knee := len(points) - 1
-	for knee > 0 && outside(points[knee].Y/first.Y) {
-		knee--
-	}
+	knee := kneeOf(points)
 	if knee == len(points)-1 {
 		return fmt.Sprintf("flat (%s)", span)
 	}
@@ -49,10 +55,10 @@ func Trend(points []report.Point) string {
 func outside(ratio float64) bool { return ratio > level || ratio < 1/level }
 
 // Slope returns what each unit of x adds to y between the first and the last
-// point, and 0 where it adds nothing.
+// point, and 0 for a curve that is flat or falls.
 func Slope(points []report.Point) float64 {
 	first, last := points[0], points[len(points)-1]
-	if last.X == first.X {
+	if kneeOf(points) == len(points)-1 {
 		return 0
 	}
 	return max(0, (last.Y-first.Y)/(last.X-first.X))
