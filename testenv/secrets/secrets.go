@@ -19,7 +19,7 @@ import (
 
 // MinLength is how many octets a secret has at least. Shorter ones are found
 // by chance.
-const MinLength = 8
+const MinLength = 6
 
 // A Book holds secrets. Its zero value holds none.
 type Book struct {
