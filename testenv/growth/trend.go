@@ -9,7 +9,7 @@ import (
 
 // level is what a curve may rise or fall by and still count as flat: noise on
 // a busy machine reaches nearly as far, and the sizes differ by thousands.
-const level = 2
+const level = 2.0
 
 // kneeOf returns the index of the last point before a curve leaves its level
 // for good; that of the last point if it does not.
