@@ -16,6 +16,8 @@
 #              docker-compose.yml for real: stop parts of it under load
 # make build   bin/ldapsuggest
 # make man     the manual pages, of the documentation
+# make release archives for linux/amd64 and linux/arm64 in dist, and checksums;
+#              VERSION=v1.2.3 says another version than git
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -37,7 +39,7 @@ QUICK       ?=
 BENCH_ENV    = LDAPSUGGEST_PPM_BUILD=1 $(if $(QUICK),LDAPSUGGEST_BENCH_QUICK=1,LDAPSUGGEST_BENCH_DOCS='$(CURDIR)/docs')
 ROUNDS       = $(if $(QUICK),1,7)x
 
-.PHONY: run build test packages lint licenses vuln bench bench-packages bench-code bench-load bench-peers bench-growth conformance man compose-test
+.PHONY: run build test packages lint licenses vuln bench bench-packages bench-code bench-load bench-peers bench-growth conformance man release compose-test
 
 run: build
 	@exec bin/ldapsuggest serve $(ARGS)
@@ -66,6 +68,9 @@ lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then printf 'gofmt -w is due for:\n%s\n' "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
+
+release:
+	@GO=$(GO) scripts/release
 
 man:
 	$(GO) test ./internal/mdoc -run TestManualPages -update
