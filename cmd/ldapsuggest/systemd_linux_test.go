@@ -107,6 +107,12 @@ func TestUnitsFit(t *testing.T) {
 	for _, s := range c.secrets() {
 		credentials = append(credentials, s.credential())
 	}
+	page := readPages(t)["docs/running.md"]
+	for _, name := range credentials {
+		if !strings.Contains(page, "\n| `"+name+"` | ") {
+			t.Errorf("docs/running.md does not tell of the credential %s", name)
+		}
+	}
 	for _, l := range service["LoadCredential"] {
 		name, _, _ := strings.Cut(l, ":")
 		if !slices.Contains(credentials, name) {
