@@ -71,16 +71,13 @@ func TestNotify(t *testing.T) {
 	if got := next(t, told); got != "READY=1\nSTATUS=Serving ldap." {
 		t.Errorf("%q", got)
 	}
-	for {
-		select {
-		case s := <-told:
-			if s != "WATCHDOG=1" {
-				t.Errorf("%q", s)
-			}
-		case <-time.After(20 * time.Second):
-			t.Fatal("no sign of life")
+	select {
+	case s := <-told:
+		if s != "WATCHDOG=1" {
+			t.Errorf("%q", s)
 		}
-		break
+	case <-time.After(20 * time.Second):
+		t.Fatal("no sign of life")
 	}
 	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)

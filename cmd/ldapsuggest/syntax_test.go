@@ -163,6 +163,42 @@ func TestFlagsAreCompleted(t *testing.T) {
 	}
 }
 
+// TestHelp asks each command how it is used, in every way.
+func TestHelp(t *testing.T) {
+	for _, s := range syntaxesOf(t) {
+		name := s.path[0]
+		lines := [][]string{{"help", name}, append(slices.Clone(s.path), "-h"), append(slices.Clone(s.path), "--help")}
+		for _, args := range lines {
+			var out, problems bytes.Buffer
+			p := &program{stdin: strings.NewReader(""), stdout: &out, stderr: &problems, env: variables{}.lookup}
+			if code := p.run(t.Context(), args); code != 0 || problems.Len() > 0 {
+				t.Errorf("%q: %d, %s", args, code, problems.String())
+			}
+			if text := out.String(); text != p.commands()[name].usage || !strings.HasPrefix(text, "Usage:") || !strings.Contains(text, "\nExample:") && !strings.Contains(text, "\nExample ") {
+				t.Errorf("%q: %s", args, text)
+			}
+		}
+	}
+}
+
+// TestMisuse gives each command an option and an argument that it does not
+// know.
+func TestMisuse(t *testing.T) {
+	for _, s := range syntaxesOf(t) {
+		for _, wrong := range [][]string{{"--frobnicate"}, {"--frobnicate=1", "x"}} {
+			var out, problems bytes.Buffer
+			p := &program{stdin: strings.NewReader(""), stdout: &out, stderr: &problems, env: variables{}.lookup}
+			args := append(slices.Clone(s.path), wrong...)
+			if code := p.run(t.Context(), args); code != exitUsage || out.Len() > 0 {
+				t.Errorf("%q: %d, %s", args, code, out.String())
+			}
+			if text := problems.String(); !strings.Contains(text, "frobnicate") || !strings.Contains(text, "hint: see ldapsuggest help "+s.path[0]) {
+				t.Errorf("%q: %s", args, text)
+			}
+		}
+	}
+}
+
 func TestUsageTextsAreRead(t *testing.T) {
 	const text = `Usage:
   ldapsuggest thing make [--quick] FILE
