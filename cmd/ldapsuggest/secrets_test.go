@@ -791,3 +791,20 @@ func TestSecretsInFrontOfNothing(t *testing.T) {
 	}
 	r.search("stderr", "audit", "syslog")
 }
+
+// TestSecretsOfAFirstStart: the password that is made for the administrator is
+// in its file, and only a terminal is told.
+func TestSecretsOfAFirstStart(t *testing.T) {
+	r := startRun(t, "")
+	password, err := os.ReadFile(filepath.Join(r.dir, "data", adminPasswordFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.book.Add("administrator", strings.TrimSpace(string(password)))
+	r.suggest(r.dial("ldap", "cn=admin,dc=example,dc=com", strings.TrimSpace(string(password))), "", 3)
+	r.end(syscall.SIGTERM)
+	if out := r.text("stdout"); !strings.Contains(out, "Its password is in ") {
+		t.Errorf("%s", out)
+	}
+	r.search()
+}

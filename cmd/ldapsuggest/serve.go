@@ -225,6 +225,14 @@ func (p *program) connect(ctx context.Context, c *config, m *metrics.Metrics, lo
 // warnOfClearText tells of connections on which the network can read the
 // passwords of everybody who binds.
 func (c *config) warnOfClearText(urls []string, startTLS bool, log *slog.Logger) {
+	for _, s := range clearText(urls, startTLS) {
+		log.Warn("the connection to the directory is not encrypted: set startTLS or use ldaps://", "url", s)
+	}
+}
+
+// clearText returns the servers to which passwords would go for the network to
+// read.
+func clearText(urls []string, startTLS bool) (list []string) {
 	for _, s := range urls {
 		u, err := url.Parse(s)
 		if err != nil || u.Scheme != "ldap" || startTLS {
@@ -233,8 +241,9 @@ func (c *config) warnOfClearText(urls []string, startTLS bool, log *slog.Logger)
 		if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
 			continue
 		}
-		log.Warn("the connection to the directory is not encrypted: set startTLS or use ldaps://", "url", s)
+		list = append(list, s)
 	}
+	return list
 }
 
 // greet tells what is served and what to try next, in commands that work
@@ -276,7 +285,8 @@ func (p *program) greet(c *config, f *frontend) {
 		fmt.Fprintln(out, "Its password is what LDAPSUGGEST_ADMIN_PASSWORD was when the directory was made.")
 		return
 	}
-	if back.admin.newPassword != "" {
+	// What is no terminal is likely to be a log.
+	if back.admin.newPassword != "" && isTerminalFile(out) {
 		fmt.Fprintf(out, "Its password is %s, shown this once and kept in %s\n", back.admin.newPassword, back.admin.passwordFile)
 	} else {
 		fmt.Fprintf(out, "Its password is in %s\n", back.admin.passwordFile)
