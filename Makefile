@@ -54,7 +54,7 @@ test: packages lint
 
 conformance: packages
 	@echo "seed $(SEED)"
-	LDAPSUGGEST_PPM_BUILD=1 LDAPSUGGEST_PROGRESS=1 LDAPSUGGEST_N=$(N) LDAPSUGGEST_SEED=$(SEED) \
+	LDAPSUGGEST_PPM_BUILD=1 LDAPSUGGEST_PROGRESS=$$([ ! -t 2 ] || echo 1) LDAPSUGGEST_N=$(N) LDAPSUGGEST_SEED=$(SEED) \
 	  $(GO) test -v -count=1 -p 1 -timeout 0 -run 'Conformance|Suggestions|Verdicts|PPM' $(GOTESTFLAGS) ./policy/dialect/... ./ldapserver/embedded
 
 # Says so by name where no container engine can be had.

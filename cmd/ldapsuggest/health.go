@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-const healthUsage = `Usage: ldapsuggest health [--config FILE] [--url URL] [--timeout T]
+const healthUsage = `Usage: ldapsuggest health [--config FILE] [--url URL] [--timeout T] [--json]
 
 Asks a server that runs whether it is ready for clients: whether /readyz of
 its metrics listener answers with 200. For the health checks of containers,
@@ -23,6 +23,7 @@ which have no other program to ask with.
                  over the file
   --url URL      ask this URL instead, such as http://127.0.0.1:9389/livez
   --timeout T    give up after this time; default 3s
+  --json         print a JSON object: whether it is ready, and why not
 
 The exit code is 0 if the server is ready, 1 if it is not, 4 if it does not
 answer, 2 for a wrong command line, 9 for a configuration that cannot be used.
@@ -39,6 +40,7 @@ func (p *program) health(ctx context.Context, args []string) error {
 	file := f.String("config", "", "")
 	target := f.String("url", "", "")
 	timeout := f.Duration("timeout", 3*time.Second, "")
+	asJSON := f.Bool("json", false, "")
 	if err := parse(f, args); err != nil {
 		return err
 	}
@@ -59,7 +61,19 @@ func (p *program) health(ctx context.Context, args []string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, *timeout)
 	defer cancel()
-	return askHealth(ctx, *target)
+	err := askHealth(ctx, *target)
+	if !*asJSON {
+		return err
+	}
+	answer := struct {
+		URL    string `json:"url"`
+		Ready  bool   `json:"ready"`
+		Reason string `json:"reason,omitempty"`
+	}{*target, err == nil, ""}
+	if err != nil {
+		answer.Reason = err.Error()
+	}
+	return errors.Join(err, p.printJSON(answer))
 }
 
 // readyURL returns where the server that has this configuration tells whether

@@ -33,10 +33,12 @@ func (p *program) policyCheck(ctx context.Context, o *policyOptions) error {
 	} else {
 		fmt.Fprintf(p.stderr, "policy: %s\n", policyName(res.PolicyDN))
 		if res.Valid() {
-			fmt.Fprintln(p.stdout, "accepted")
+			green, off := p.colour(p.stdout, green)
+			fmt.Fprintf(p.stdout, "%saccepted%s\n", green, off)
 		}
+		red, off := p.colour(p.stdout, red)
 		for _, e := range res.Errors {
-			fmt.Fprintf(p.stdout, "refused: %s\n", e)
+			fmt.Fprintf(p.stdout, "%srefused:%s %s\n", red, off, e)
 		}
 	}
 	if !res.Valid() {

@@ -19,7 +19,8 @@ func (p *program) policyExplain(ctx context.Context, o *policyOptions) error {
 	defer back.close()
 	x := eff.Explain(back.policies.Dialect())
 	if !o.json {
-		printExplanation(p.stdout, x)
+		bold, off := p.colour(p.stdout, bold)
+		printExplanation(p.stdout, x, func(s string) string { return bold + s + off })
 		return nil
 	}
 	text, err := restbridge.EncodeExplanation(x)
@@ -30,7 +31,8 @@ func (p *program) policyExplain(ctx context.Context, o *policyOptions) error {
 	return err
 }
 
-func printExplanation(w io.Writer, x *policy.Explanation) {
+// printExplanation prints x for people. heading makes a line stand out.
+func printExplanation(w io.Writer, x *policy.Explanation, heading func(string) string) {
 	if x.Target != "" {
 		missing := ""
 		if !*x.TargetExists {
@@ -41,14 +43,14 @@ func printExplanation(w io.Writer, x *policy.Explanation) {
 	fmt.Fprintf(w, "policy:  %s\n", policyName(x.PolicyDN))
 	fmt.Fprintf(w, "dialect: %s\n", x.Dialect)
 
-	fmt.Fprintln(w, "\nHow it was found:")
+	fmt.Fprintf(w, "\n%s\n", heading("How it was found:"))
 	for i, s := range x.Resolution {
 		fmt.Fprintf(w, "%3d. %s\n", i+1, s.Text)
 		if from := sourceText(policy.ExplainedSource{DN: s.DN, Attribute: s.Attribute, Value: s.Value}); from != "" {
 			indent(w, "     ", from)
 		}
 	}
-	fmt.Fprintln(w, "\nWhat it demands:")
+	fmt.Fprintf(w, "\n%s\n", heading("What it demands:"))
 	if len(x.Rules) == 0 {
 		fmt.Fprintln(w, "  Nothing.")
 	}
@@ -58,8 +60,8 @@ func printExplanation(w io.Writer, x *policy.Explanation) {
 			indent(w, "     ", from)
 		}
 	}
-	printState(w, x)
-	fmt.Fprintln(w, "\nHow passwords are made:")
+	printState(w, x, heading)
+	fmt.Fprintf(w, "\n%s\n", heading("How passwords are made:"))
 	if g := x.Generator; g != nil {
 		fmt.Fprintf(w, "  %s\n", generatorText(g))
 		if g.Note != "" {
@@ -82,7 +84,7 @@ func printExplanation(w io.Writer, x *policy.Explanation) {
 }
 
 // printState prints what a policy says besides its rules.
-func printState(w io.Writer, x *policy.Explanation) {
+func printState(w io.Writer, x *policy.Explanation, heading func(string) string) {
 	var lines []string
 	if x.MustChange {
 		lines = append(lines, "A password set by an administrator has to be changed at the next bind.")
@@ -97,7 +99,7 @@ func printState(w io.Writer, x *policy.Explanation) {
 		lines = append(lines, fmt.Sprintf("The last %d passwords, the current one included, are refused.", x.History))
 	}
 	if len(lines) > 0 {
-		fmt.Fprintf(w, "\nWhat else it says:\n  %s\n", strings.Join(lines, "\n  "))
+		fmt.Fprintf(w, "\n%s\n  %s\n", heading("What else it says:"), strings.Join(lines, "\n  "))
 	}
 }
 
