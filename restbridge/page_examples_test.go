@@ -52,7 +52,7 @@ func TestPageExamples(t *testing.T) {
 	// All examples in Go become one program: to link each would take longer
 	// than everything else.
 	imports, cases := "", ""
-	marker := regexp.MustCompile(`(?m)^<!-- example: (curl|python|go|node) -->\n\n((?:(?:    .*)?\n)+)`)
+	marker := regexp.MustCompile(`(?m)^<!-- example: (python|go|node) -->\n\n((?:(?:    .*)?\n)+)`)
 	commands := make(map[string][]string)
 	for page := range pageExamples {
 		text, err := os.ReadFile("../docs/rest/" + page + ".md")
@@ -77,11 +77,11 @@ func TestPageExamples(t *testing.T) {
 				imports += "\t\"examples/" + pkg + "\"\n"
 				cases += "\tcase \"" + page + "\":\n\t\t" + pkg + ".Main()\n"
 				commands[name] = []string{filepath.Join(dir, "examples"), page}
-			case "curl":
-				if page == "adaxes" {
-					commands[name] = []string{"sh", "-c", strings.Split(code, "\n\"")[0]}
-				}
 			}
+		}
+		if page == "adaxes" {
+			command := regexp.MustCompile(`(?m)^    \$ curl (?:.*\\\n)*.*\n`).FindString(string(text))
+			commands[page+"/curl"] = []string{"sh", "-c", replace.Replace(command)}
 		}
 		for _, want := range []string{"python", "go", "node"} {
 			if !languages[want] {
