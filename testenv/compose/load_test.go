@@ -90,10 +90,13 @@ func passing(err error) bool {
 		return false
 	}
 	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errHTTPUnavailable)
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errLost) || errors.Is(err, errHTTPUnavailable)
 }
 
-var errHTTPUnavailable = errors.New("the REST door is unavailable")
+var (
+	errLost            = errors.New("the connection was lost")
+	errHTTPUnavailable = errors.New("the REST door is unavailable")
+)
 
 // A kind is one kind of client, and what became of its requests.
 type kind struct {
@@ -204,6 +207,9 @@ func (s *session) do(f func(*ldap.Conn) error) error {
 	}
 	err := f(s.conn)
 	if err != nil {
+		if s.conn.IsClosing() {
+			err = fmt.Errorf("%w: %w", errLost, err)
+		}
 		s.conn.Close()
 		s.conn = nil
 	}
@@ -254,7 +260,7 @@ func (s *stack) http(client *http.Client, method, path string, header http.Heade
 	if err != nil {
 		return 0, nil, err
 	}
-	if res.StatusCode == http.StatusServiceUnavailable || res.StatusCode == http.StatusBadGateway || res.StatusCode == http.StatusTooManyRequests {
+	if res.StatusCode == http.StatusServiceUnavailable || res.StatusCode == http.StatusBadGateway {
 		return 0, nil, fmt.Errorf("%w: %s", errHTTPUnavailable, answer)
 	}
 	return res.StatusCode, answer, nil
@@ -385,6 +391,7 @@ func (s *stack) kinds(accounts []*account) []*kind {
 	basic.SetBasicAuth(helpdesk, s.passwords["helpdesk"])
 	asking := &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{TLSClientConfig: s.tlsConfig()}}
 	add("suggest by REST", func(context.Context) error {
+		time.Sleep(100 * time.Millisecond) // rest.rateLimit
 		status, answer, err := s.http(asking, http.MethodPost, "/directory/v1/suggestPassword", basic.Header, map[string]string{"targetEntryDN": "uid=amina,ou=people," + suffix})
 		if err != nil {
 			return err
