@@ -66,6 +66,9 @@ func (f flagSyntax) values() (words []string, kind string) {
 	case "DIR":
 		return nil, anyDirectory
 	}
+	if f.value == strings.ToLower(f.value) {
+		return []string{f.value}, ""
+	}
 	return nil, ""
 }
 

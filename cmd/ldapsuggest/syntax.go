@@ -25,7 +25,7 @@ type syntax struct {
 // A flagSyntax is one flag.
 type flagSyntax struct {
 	name  string // without dashes
-	value string // what stands for its value in the usage text; empty if it takes none
+	value string // what stands for its value in the usage text, in small letters if it is the only one; empty if it takes none
 	text  string // what it means, in one line; empty if the usage text is silent
 }
 
@@ -46,7 +46,7 @@ func verbs(usage, name string) []string {
 }
 
 // optionLine matches the line of a usage text that tells of a flag.
-var optionLine = regexp.MustCompile(`^  (--?[A-Za-z][A-Za-z-]*)(?: ([A-Z]+))?(?:  +(.*))?$`)
+var optionLine = regexp.MustCompile(`^  (--?[A-Za-z][A-Za-z-]*)(?: ([A-Za-z]+))?(?:  +(.*))?$`)
 
 // options returns what a usage text tells of flags, by their names.
 func options(usage string) map[string]flagSyntax {

@@ -92,7 +92,7 @@ func (e *encoder) name(description string) {
 
 // A block is what empty lines enclose, or a list.
 type block struct {
-	kind  byte // '#' heading, 'l' literal, '|' table, '-' list, 'p' paragraph
+	kind  byte // '#' heading, 'l' literal, '|' table, '-' or '1' list, 'p' paragraph
 	lines []string
 }
 
@@ -126,9 +126,11 @@ func split(text string) ([]block, error) {
 			kind = '|'
 		case strings.HasPrefix(line, "- "):
 			kind = '-'
-		case strings.HasPrefix(line, "  ") && b.kind == '-':
-			kind = '-'
-		case strings.HasPrefix(line, "```"), strings.HasPrefix(line, ">"), regexp.MustCompile(`^\d+\. `).MatchString(line):
+		case number.MatchString(line):
+			kind = '1'
+		case strings.HasPrefix(line, "  ") && (b.kind == '-' || b.kind == '1'):
+			kind = b.kind
+		case strings.HasPrefix(line, "```"), strings.HasPrefix(line, ">"):
 			return nil, fmt.Errorf("line %d: %q is Markdown that is not known here", n+1, line)
 		}
 		switch {
@@ -161,7 +163,9 @@ func (e *encoder) block(b block) error {
 	case '|':
 		return e.table(b.lines)
 	case '-':
-		e.list(b.lines)
+		e.list("-bullet", b.lines)
+	case '1':
+		e.list("-enum", b.lines)
 	case 'p':
 		if e.section == "Name" {
 			_, description, ok := strings.Cut(strings.Join(b.lines, " "), " – ")
@@ -259,8 +263,11 @@ func cells(line string) []string {
 // quoteItem keeps mdoc from reading macros in the words of an item.
 func quoteItem(s string) string { return `\&` + s }
 
-func (e *encoder) list(lines []string) {
-	e.macro(".Bl -bullet -compact")
+// number matches the beginning of an item of a list with numbers.
+var number = regexp.MustCompile(`^\d+\. `)
+
+func (e *encoder) list(kind string, lines []string) {
+	e.macro(".Bl %s -compact", kind)
 	var item []string
 	end := func() {
 		if len(item) > 0 {
@@ -269,10 +276,10 @@ func (e *encoder) list(lines []string) {
 		}
 	}
 	for _, line := range lines {
-		if rest, ok := strings.CutPrefix(line, "- "); ok {
+		if strings.HasPrefix(line, "- ") || number.MatchString(line) {
 			end()
 			item = nil
-			line = rest
+			_, line, _ = strings.Cut(line, " ")
 		}
 		item = append(item, strings.TrimSpace(line))
 	}

@@ -179,7 +179,7 @@ func TestEncode(t *testing.T) {
 		}
 		return ""
 	}, Text: "# x y\n\n## Name\n\nx y – does it\n\n## Description\n\n" +
-		".dot and 'quote'. Next: **bold**, *it*, `a\\b`, see [z](z.md#there) and [w](w.md).\n\n- one\n  more\n- two\n\n" +
+		".dot and 'quote'. Next: **bold**, *it*, `a\\b`, see [z](z.md#there) and [w](w.md).\n\n- one\n  more\n- two\n\n1. first\n2. second\n\n" +
 		"<!-- example: e -->\n\n    $ x y\n\n    .z\n\n| a | b |\n|---|---|\n| `-x` | c \\| d |\n\n## See also\n\n[z](z.md), [w](../w.md), RFC 1\n"}
 	got, err := p.Encode()
 	if err != nil {
@@ -199,6 +199,12 @@ Next: \fBbold\fR, \fIit\fR, \fBa\eb\fR, see \fBx\-z\fR(1) and w.
 one more
 .It
 two
+.El
+.Bl -enum -compact
+.It
+first
+.It
+second
 .El
 .Bd -literal -offset indent
 $ x y
@@ -220,7 +226,7 @@ In the documentation: w.md, RFC 1.
 }
 
 func TestEncodeRefuses(t *testing.T) {
-	for _, text := range []string{"## Name\n\nno dash\n", "1. one\n", "> quoted\n", "```\ncode\n```\n", "| a |\n", "| a | b |\n|---|---|\n| 1 |\n", "| a | b |\n|---|---|\n| | |\n", "## See also\n\n- a\n"} {
+	for _, text := range []string{"## Name\n\nno dash\n", "> quoted\n", "```\ncode\n```\n", "| a |\n", "| a | b |\n|---|---|\n| 1 |\n", "| a | b |\n|---|---|\n| | |\n", "## See also\n\n- a\n"} {
 		if got, err := (Page{Name: "x", Section: 1, Text: text}).Encode(); err == nil {
 			t.Errorf("%q:\n%s", text, got)
 		}
