@@ -203,6 +203,19 @@ func TestSchemaExamples(t *testing.T) {
 	if err := validate(t, s, ""); err != nil {
 		t.Errorf("an empty file: %v", err)
 	}
+	deployed, err := filepath.Glob("../../deploy/*/ldapsuggest.yaml")
+	if err != nil || len(deployed) == 0 {
+		t.Fatalf("%q: %v", deployed, err)
+	}
+	for _, file := range deployed {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := validate(t, s, string(text)); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
 	examples := 0
 	var walk func(path []string, n schemaNode)
 	walk = func(path []string, n schemaNode) {

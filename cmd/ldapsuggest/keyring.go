@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -165,4 +166,14 @@ func (c *config) checkTLS() error {
 		return errors.New("tls: clientCertificate and clientCAFile belong together: without authorities of their own, certificates of clients prove nothing")
 	}
 	return nil
+}
+
+// certificates returns those in a PEM file. What is none is passed over.
+func certificates(text []byte) (list []*x509.Certificate) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil && block.Type == "CERTIFICATE" {
+			list = append(list, cert)
+		}
+	}
+	return list
 }

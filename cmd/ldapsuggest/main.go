@@ -22,6 +22,7 @@ import (
 const usage = `Usage:
   ldapsuggest serve   [--config FILE] [--data DIR] [--ldap ADDR] [--ldaps ADDR] [--rest ADDR]
   ldapsuggest suggest [-H URL] -D DN (-w PASSWORD | -W | -y FILE) [--target DN | --policy DN] [-n COUNT]
+  ldapsuggest config  check | print | schema  [--config FILE]
   ldapsuggest policy  detect | explain | check | list  [--config FILE | -H URL -D DN -y FILE] [DN]
   ldapsuggest breach  build SOURCE OUTPUT | check LIST
   ldapsuggest token   create --entry DN --api API | list | revoke ID
@@ -69,6 +70,7 @@ func (p *program) commands() map[string]command {
 	return map[string]command{
 		"serve":      {serveUsage, p.serve},
 		"suggest":    {suggestUsage, p.suggest},
+		"config":     {configUsage, p.config},
 		"policy":     {policyUsage, p.policy},
 		"breach":     {breachUsage, p.breach},
 		"token":      {tokenUsage, p.token},

@@ -131,6 +131,9 @@ func (c *config) takesOver(next *config) error {
 	if c.Data != next.Data {
 		return fmt.Errorf("data: from %s to %s: %s", c.Data, next.Data, restart)
 	}
+	if c.CoreDumps != next.CoreDumps {
+		return fmt.Errorf("coreDumps: %s", restart)
+	}
 	return nil
 }
 

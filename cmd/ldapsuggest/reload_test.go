@@ -358,6 +358,7 @@ func TestReloadRefused(t *testing.T) {
 		{"port", strings.Replace(listeners, `ldap: "127.0.0.1:0"`, fmt.Sprintf("ldap: %q", taken.Addr()), 1) + "\n" + directory, "listen.ldap"},
 		{"no doors", `listen: {ldap: "", ldaps: "", rest: ""}` + "\n" + directory, "every listener is switched off"},
 		{"data", listeners + "\n" + directory + "\ndata: elsewhere", "data: from .* a restart is needed"},
+		{"core dumps", listeners + "\n" + directory + "\ncoreDumps: true", "coreDumps: a restart is needed"},
 		{"another kind", listeners, "directory: from directory.urls to the embedded directory: a restart is needed"},
 	}
 	before, doors := r.generation.Load(), fmt.Sprint(r.doors)

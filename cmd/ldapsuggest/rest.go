@@ -222,15 +222,13 @@ func newREST(c *config, back *backend, ops operations, log *slog.Logger) (*restb
 
 func (c *config) oidc(back *backend, delegate *restbridge.Delegate, users *restbridge.Binder, log *slog.Logger) (*restbridge.OIDC, error) {
 	o := c.REST.OIDC
-	tlsConfig, err := clientTLS(c.path(o.CAFile))
+	client, err := c.oidcClient()
 	if err != nil {
-		return nil, fmt.Errorf("caFile: %w", err)
+		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = tlsConfig
 	cfg := &restbridge.OIDC{
 		Issuer: o.Issuer, Audience: o.Audience, Claim: o.Claim, Template: o.EntryDN, ClockSkew: o.ClockSkew, Scopes: o.Scopes,
-		Delegate: delegate, Client: &http.Client{Transport: tracing.Transport(transport), Timeout: 10 * time.Second},
+		Delegate: delegate, Client: client,
 	}
 	if o.SearchFilter != "" {
 		people, err := restbridge.NewBinder(restbridge.Binder{
@@ -242,6 +240,17 @@ func (c *config) oidc(back *backend, delegate *restbridge.Delegate, users *restb
 		cfg.Find = people.Find
 	}
 	return restbridge.NewOIDC(cfg)
+}
+
+// oidcClient speaks to the OpenID provider.
+func (c *config) oidcClient() (*http.Client, error) {
+	tlsConfig, err := clientTLS(c.path(c.REST.OIDC.CAFile))
+	if err != nil {
+		return nil, fmt.Errorf("caFile: %w", err)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = tlsConfig
+	return &http.Client{Transport: tracing.Transport(transport), Timeout: 10 * time.Second}, nil
 }
 
 // changePassword changes a password in the way of the directory.
