@@ -36,7 +36,7 @@ type form struct {
 	text         string
 }
 
-// Add puts a secret into the book. It panics if it is too short, for such a
+// Add puts a secret into the book, and numbers it. It panics if it is too short, for such a
 // test would prove nothing.
 func (b *Book) Add(name, secret string) {
 	if len(secret) < MinLength {
@@ -48,7 +48,7 @@ func (b *Book) Add(name, secret string) {
 		b.names = make(map[string]string)
 	}
 	if _, ok := b.names[secret]; !ok {
-		b.names[secret] = name
+		b.names[secret] = fmt.Sprintf("%s, no. %d", name, len(b.names)+1)
 	}
 }
 

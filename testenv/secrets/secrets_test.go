@@ -70,7 +70,7 @@ func TestPlanted(t *testing.T) {
 			t.Errorf("%s: not found", name)
 		}
 		for _, l := range leaks {
-			if l.Secret != "planted" || l.Place != name || strings.Contains(l.String(), planted) {
+			if l.Secret != "planted, no. 1" || l.Place != name || strings.Contains(l.String(), planted) {
 				t.Errorf("%s", l)
 			}
 		}
