@@ -91,7 +91,7 @@ func (c *CORS) answer(a *api, methods []string, w http.ResponseWriter, r *http.R
 		h.Set("Access-Control-Allow-Credentials", "true")
 	}
 	if !preflight {
-		h.Set("Access-Control-Expose-Headers", "Retry-After")
+		h.Set("Access-Control-Expose-Headers", "Retry-After, "+requestIDHeader)
 		return false
 	}
 	maxAge := c.MaxAge

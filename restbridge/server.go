@@ -73,8 +73,8 @@ type Config struct {
 	// means none, neither on failed attempts to say who one is.
 	Rate RateLimit
 
-	// AddressRate is the limit on the requests from each address, of IPv6 each
-	// /64, whoever makes them. It counts before anybody is asked who that is.
+	// AddressRate is the limit on the requests to the APIs from each address,
+	// of IPv6 each /64, whoever makes them. It counts before anybody is asked who that is.
 	// Requests over a local socket have no address. The zero RateLimit means
 	// none.
 	AddressRate RateLimit
