@@ -44,6 +44,8 @@ func used() *Metrics {
 	m.Answered(extop.GeneratePasswordRequestOID, result.Success, time.Millisecond)
 	m.Answered("1.2.3.4", result.Success, time.Millisecond)
 	m.Panicked("")
+	m.AuditLines("file", 2, true)
+	m.AuditLines("syslog", 1, false)
 	m.Audit(extop.AuditRecord{Question: extop.Question{OID: extop.GeneratePasswordRequestOID}, Returned: 3, Rejected: 1})
 	m.Audit(extop.AuditRecord{Err: result.New(result.NoSuchObject, "")})
 	m.REST("/directory/v1/suggestPassword", 200, time.Second)
