@@ -279,7 +279,7 @@ func failingPolicies(t *testing.T, browser context.Context, r *rig, s *testenv.S
 	b.shows("No password can satisfy this policy", "exclude each other", "pwdMinLength: 20", "pwdMaxLength: 10")
 	b.picture("impossible")
 	b.open(personURL(s.UserDN(5)))
-	b.shows("The directory is not willing to do that", "no-such-module.so")
+	b.shows("No password can be suggested", "no-such-module.so", "What the policy demands cannot be told")
 	b.picture("unknown-module")
 	b.open("/console/policies")
 	b.shows("impossible", "These clash:", "Cannot be read", "None can satisfy it")

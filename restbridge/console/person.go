@@ -42,6 +42,7 @@ func (c *Console) person(x *exchange) error {
 		return err
 	default:
 		p := problemOf(err)
+		p.Title, p.Text = "What the policy demands cannot be told", ""
 		v.Unexplained = &p
 	}
 	res, err := c.cfg.Generate.Do(x.ctx, c.caller(x), extop.GeneratePasswordRequest{
@@ -57,7 +58,11 @@ func (c *Console) person(x *exchange) error {
 		return err
 	default:
 		p := problemOf(err)
+		p.Title, p.Text = "No password can be suggested", ""
 		v.Unsuggested = &p
+		if x := v.Unexplained; x != nil && x.Code == p.Code && x.Detail == p.Detail {
+			x.Code, x.Detail = "", "" // it is said once
+		}
 	}
 	c.render(x.w, x.r, x.session, http.StatusOK, "person", v.Person.Name, v)
 	return nil

@@ -71,6 +71,11 @@ func (c *Console) policies(x *exchange) error {
 			// An entry that says nothing which the directory would enforce is no
 			// policy to it.
 			l.Explained.DN, l.Explained.Name, l.Idle = one.DN, nameOf(one.DN), one.Explanation.PolicyDN == ""
+			for i := range l.Explained.Conflict {
+				if at := &l.Explained.Conflict[i]; at.DN == one.DN && at.Attribute != "" {
+					at.DN = "" // the row says it
+				}
+			}
 		}
 		if l.Problem != nil || l.Explained.Reason != "" {
 			v.Broken++
