@@ -297,6 +297,7 @@ func digest(t *testing.T, image string) string {
 func TestStack(t *testing.T) {
 	s := startStack(t)
 	t.Run("Documentation", func(t *testing.T) { testDocumentation(t, s) })
+	t.Run("Addresses", func(t *testing.T) { testAddresses(t, s) })
 	t.Run("Secrets", func(t *testing.T) { testSecrets(t, s) })
 	t.Run("Faults", func(t *testing.T) { testFaults(t, s) })
 	t.Run("Dashboard", func(t *testing.T) { testDashboard(t, s) })
@@ -389,6 +390,32 @@ func absolute(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// testAddresses wants the front ends to know their clients' addresses, not
+// HAProxy's.
+func testAddresses(t *testing.T, s *stack) {
+	req, err := http.NewRequest(http.MethodPost, "https://"+s.rest+"/directory/v1/suggestPassword", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(helpdesk, s.passwords["helpdesk"])
+	req.Header.Set("Content-Type", "application/json")
+	res, err := (&http.Client{Transport: &http.Transport{TLSClientConfig: s.tlsConfig(), DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	logs := s.must(t, "logs", "--no-color", "front1", "front2")
+	remotes := regexp.MustCompile(`"remote":"([^"]*)"`).FindAllStringSubmatch(logs, -1)
+	if len(remotes) == 0 {
+		t.Fatal("the front ends log no client's address")
+	}
+	for _, r := range remotes {
+		if strings.HasPrefix(r[1], "10.213.89.") {
+			t.Errorf("a client seems to be %s, which is HAProxy's network", r[1])
+		}
+	}
 }
 
 // testSecrets looks for secrets where they must not be.
