@@ -1,6 +1,7 @@
 package restbridge
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -30,9 +31,9 @@ func TestFront(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- front.Serve(l) }()
 	var dialed atomic.Int32
-	client := &http.Client{Transport: &http.Transport{Dial: func(network, addr string) (net.Conn, error) {
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		dialed.Add(1)
-		return net.Dial(network, addr)
+		return new(net.Dialer).DialContext(ctx, network, addr)
 	}}}
 	defer client.CloseIdleConnections()
 	status := func() int {
