@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -16,19 +15,6 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/policy"
 	"github.com/ldapsuggest/ldapsuggest/policy/dn"
 )
-
-const exportUsage = `Usage: ldapsuggest export [--data DIR] [--json] [FILE]
-
-Writes the embedded directory as LDIF, hashes of passwords included, to FILE
-or to standard output. The server must not be running. "ldapsuggest serve
---ldif FILE" makes the same directory of it.
-
-  --data DIR  data directory; default ldapsuggest-data
-  --json      tell of FILE as a JSON object on standard output
-
-Example:
-  $ ldapsuggest export backup.ldif
-`
 
 // The files in the data directory that are known here.
 const (
@@ -115,50 +101,4 @@ func parentOf(name string) string {
 		return ""
 	}
 	return d.Parent().String()
-}
-
-// export opens the store itself, so that what it writes is one state.
-func (p *program) export(ctx context.Context, args []string) (err error) {
-	f := newFlags("export")
-	data := f.String("data", "", "")
-	asJSON := f.Bool("json", false, "")
-	if err := parse(f, args); err != nil {
-		return err
-	}
-	switch {
-	case f.NArg() > 1:
-		return misuse("export takes one file")
-	case f.NArg() == 0 && *asJSON:
-		return misuse("--json needs a file: the entries go to standard output")
-	}
-	if *data == "" {
-		*data = defaultConfig().Data
-		if v, ok := p.env("LDAPSUGGEST_DATA"); ok {
-			*data = v
-		}
-	}
-	if _, err := os.Stat(filepath.Join(*data, storeFile)); err != nil {
-		return &hinted{fmt.Errorf("%s holds no directory", *data), "--data names the data directory"}
-	}
-	d, err := embedded.Open(ctx, embedded.Config{Dir: *data})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	if f.NArg() == 0 {
-		return d.Export(p.stdout)
-	}
-	file := &metered{bar: newProgress(p.stderr), verb: "written"}
-	err = replaceFile(f.Arg(0), 0o600, func(w io.Writer) error {
-		file.w = w
-		return d.Export(file)
-	})
-	file.bar.end()
-	if err == nil && *asJSON {
-		return p.printJSON(struct {
-			File   string `json:"file"`
-			Octets int64  `json:"octets"`
-		}{f.Arg(0), file.done})
-	}
-	return err
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -51,8 +53,9 @@ func (g guide) run(t *testing.T) {
 		Files: []string{filepath.Join("testdata", "guides", g.name+".txtar")},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SOURCE", source)
-			env.Setenv("PAGE_REPLACE", strings.Join(append(slices.Clone(g.replace),
-				"/etc/ldapsuggest/", env.WorkDir+"/", "/var/lib/ldapsuggest", env.WorkDir+"/data", "127.0.0.1:9389", "127.0.0.1:0"), "\n"))
+			env.Setenv("PAGE_REPLACE", strings.Join(append([]string{
+				"/etc/ldapsuggest/", env.WorkDir + "/", "/var/lib/ldapsuggest", env.WorkDir + "/data", "127.0.0.1:9389", "127.0.0.1:0",
+			}, g.replace...), "\n"))
 			for name, value := range g.env {
 				env.Setenv(name, value)
 			}
@@ -67,6 +70,8 @@ func pageReplacer(ts *testscript.TestScript) *strings.Replacer {
 	pairs := []string{
 		"ldap://127.0.0.1:1389", ts.Getenv("LDAP"), "http://127.0.0.1:8080", ts.Getenv("REST"), "curl ", "curl -sS ",
 		"ldaps://ldapsuggest.example.com", ts.Getenv("LDAPS"), "https://ldapsuggest.example.com:8443", ts.Getenv("REST"),
+		"ldapsuggest.example.com:636", strings.TrimPrefix(ts.Getenv("LDAPS"), "ldaps://"),
+		"ldapsuggest.example.com:389", strings.TrimPrefix(ts.Getenv("LDAP"), "ldap://"),
 	}
 	if more := ts.Getenv("PAGE_REPLACE"); more != "" {
 		pairs = append(pairs, strings.Split(more, "\n")...)
@@ -463,5 +468,93 @@ func TestGuideActiveDirectory(t *testing.T) {
 			"SMB_CONF_PATH": filepath.Join(s.Dir, "smb.conf"),
 		},
 		cmds: map[string]func(*testscript.TestScript, bool, []string){"privileges": privileges.script},
+	}.run(t)
+}
+
+// TestGuideTLS runs docs/guides/tls.md.
+func TestGuideTLS(t *testing.T) {
+	t.Parallel()
+	guide{name: "tls", replace: []string{"DNS:ldapsuggest.example.com,", "DNS:localhost,IP:127.0.0.1,"}}.run(t)
+}
+
+// TestGuideFreeIPA checks the form of what docs/guides/freeipa.md has, which
+// there is no server to run against: shell that parses, commands and options
+// of ipa that exist, LDIF, and a configuration that loads.
+func TestGuideFreeIPA(t *testing.T) {
+	text, err := os.ReadFile("../../docs/guides/freeipa.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := map[string][]string{ // of ipa, as its documentation has them
+		"sysaccount-add": {"random"}, "sysaccount-del": nil,
+		"role-add": nil, "role-del": nil, "role-show": nil, "role-add-privilege": {"privileges"}, "role-add-member": {"sysaccounts", "groups"},
+		"privilege-add": nil, "privilege-add-permission": {"permissions"}, "pwpolicy-show": {"user"},
+	}
+	command := regexp.MustCompile(`(?m)^    ipa ([a-z-]+)(.*)$`)
+	found := command.FindAllStringSubmatch(string(text), -1)
+	if len(found) < 10 {
+		t.Errorf("only %d commands of ipa", len(found))
+	}
+	for _, m := range found {
+		allowed, ok := options[m[1]]
+		if !ok {
+			t.Errorf("ipa has no %s", m[1])
+		}
+		for _, o := range regexp.MustCompile(`--([a-z]+)`).FindAllStringSubmatch(m[2], -1) {
+			if !slices.Contains(allowed, o[1]) {
+				t.Errorf("ipa %s has no --%s", m[1], o[1])
+			}
+		}
+	}
+	entries, shell := 0, 0
+	for b := range strings.SplitSeq(string(text), "\n\n") {
+		if !strings.HasPrefix(b, "    ") {
+			continue
+		}
+		b = strings.ReplaceAll(strings.TrimPrefix(b, "    "), "\n    ", "\n")
+		if strings.HasPrefix(b, "data:") {
+			dir := writeFiles(t, map[string]string{"ldapsuggest.yaml": strings.ReplaceAll(b, "/etc/ldapsuggest/", ""), "reader.secret": "pw"})
+			c := loadConfig(t, nil, "--config", filepath.Join(dir, "ldapsuggest.yaml"))
+			if !strings.HasPrefix(c.Directory.BindDN, "uid=ldapsuggest,cn=sysaccounts,cn=etc,") || len(c.REST.UserBases) != 1 {
+				t.Errorf("%+v", c.Directory)
+			}
+			entries++
+			continue
+		}
+		shell++
+		cmd := exec.Command("sh", "-n")
+		cmd.Stdin = strings.NewReader(b + "\n")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s\n%s", err, out, b)
+		}
+		if _, rest, ok := strings.Cut(b, "ldapadd "); ok {
+			_, rest, _ = strings.Cut(rest, "\n")
+			e, err := ldif.NewReader(strings.NewReader(strings.TrimSuffix(rest, "LDIF"))).Read()
+			if err != nil || !e.IsA("simpleSecurityObject") {
+				t.Errorf("%+v, %v", e, err)
+			}
+			entries++
+		}
+	}
+	if entries != 2 || shell < 8 {
+		t.Errorf("%d entries and configurations, %d commands", entries, shell)
+	}
+}
+
+// TestGuideFromEmbedded runs docs/guides/from-embedded-to-openldap.md.
+func TestGuideFromEmbedded(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	guide{
+		name:    "from-embedded-to-openldap",
+		replace: []string{"ldap://ldap.example.com", "ldap://" + address, "/etc/ldap/slapd.d", "slapd.d", "/run/slapd", ".", "/var/lib/ldap", "db"},
+		env:     map[string]string{"ADDRESS": address},
 	}.run(t)
 }

@@ -14,6 +14,9 @@ const width = 76
 
 // A Writer writes content records. Flush it at the end.
 type Writer struct {
+	// Bare leaves out the line "version: 1", which slapadd does not take.
+	Bare bool
+
 	out *bufio.Writer
 	any bool
 }
@@ -26,11 +29,12 @@ func (w *Writer) Write(e policy.Entry) error {
 	if len(e.Attributes) == 0 {
 		return errors.New("ldif: an entry without attributes cannot be written")
 	}
-	if !w.any {
-		w.any = true
-		w.out.WriteString("version: 1\n")
+	if w.any {
+		w.out.WriteByte('\n')
+	} else if !w.Bare {
+		w.out.WriteString("version: 1\n\n")
 	}
-	w.out.WriteByte('\n')
+	w.any = true
 	w.line("dn", e.DN)
 	for _, a := range e.Attributes {
 		for _, v := range a.Values {
