@@ -115,19 +115,24 @@ func (p *program) help(_ context.Context, args []string) error {
 	if err := parse(f, args); err != nil {
 		return err
 	}
-	switch f.NArg() {
-	case 0:
+	if f.NArg() == 0 {
 		io.WriteString(p.stdout, usage)
-	case 1:
-		commands := p.commands()
-		c, ok := commands[f.Arg(0)]
-		if !ok {
-			return unknownCommand("", f.Arg(0), slices.Collect(maps.Keys(commands)))
-		}
-		io.WriteString(p.stdout, c.usage)
-	default:
-		return misuse("help takes one command")
+		return nil
 	}
+	name := f.Arg(0)
+	commands := p.commands()
+	c, ok := commands[name]
+	if !ok {
+		return unknownCommand("", name, slices.Collect(maps.Keys(commands)))
+	}
+	known := verbs(c.usage, name)
+	switch {
+	case f.NArg() > 2, f.NArg() == 2 && len(known) == 0:
+		return misuse("help takes one command")
+	case f.NArg() == 2 && !slices.Contains(known, f.Arg(1)):
+		return unknownCommand(name, f.Arg(1), known)
+	}
+	io.WriteString(p.stdout, c.usage)
 	return nil
 }
 

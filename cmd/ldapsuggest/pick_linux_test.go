@@ -86,12 +86,14 @@ type watched struct {
 	mu   sync.Mutex
 	text []byte
 	grew chan struct{}
+	over chan struct{} // closed once nothing can be shown any more
 }
 
 // watch reads what a terminal shows, until it is closed.
 func watch(keys io.Reader) *watched {
-	w := &watched{grew: make(chan struct{}, 1)}
+	w := &watched{grew: make(chan struct{}, 1), over: make(chan struct{})}
 	go func() {
+		defer close(w.over)
 		buf := make([]byte, 4096)
 		for {
 			n, err := keys.Read(buf)
@@ -269,6 +271,7 @@ func terminalScript(ts *testscript.TestScript, neg bool, args []string) {
 		cmd.Process.Kill()
 	}
 	err = cmd.Wait()
+	<-shown.over
 	text := shown.String()
 	ts.Check(os.WriteFile(ts.MkAbs("screen.out"), []byte(text), 0o600))
 	if !found {

@@ -60,7 +60,7 @@ not be running then.
 
 The exit code is 0 if all was read, or the password is accepted; 3 if the
 password is refused; 1 if something could not be read; 2 for a wrong command
-line.
+line. "man ldapsuggest" lists the others.
 
 Example:
   $ ldapsuggest policy explain --config ldapsuggest.yaml uid=jo,ou=people,dc=example,dc=com

@@ -46,7 +46,7 @@ and prints the one that was picked.
   --timeout T     give up after this time; default 30s
 
 The exit code is 0 if no password was found unacceptable, 3 if one was (it is
-printed none the less). "ldapsuggest help" lists the others.
+printed none the less). "man ldapsuggest" lists the others.
 
 Example:
   $ ldapsuggest suggest -H ldaps://ldap.example.com -D uid=help,ou=people,dc=example,dc=com -W \
