@@ -166,20 +166,48 @@ func (c *config) readEnvironment(env environment) error {
 	return nil
 }
 
-// check finds what is wrong with the values, and reads the secrets.
+// check finds what is wrong with the values, and reads the secrets and the
+// files that are looked into.
 func (c *config) check() error {
-	for _, s := range c.secrets() {
-		if err := s.read(c); err != nil {
+	for _, check := range c.checks() {
+		if err := check(); err != nil {
 			return err
 		}
 	}
-	d := &c.Directory
+	return nil
+}
+
+// problems is check for all that is wrong.
+func (c *config) problems() (list []error) {
+	for _, check := range c.checks() {
+		if err := check(); err != nil {
+			list = append(list, err)
+		}
+	}
+	return list
+}
+
+// checks are what check does, step by step.
+func (c *config) checks() []func() error {
+	var list []func() error
+	for _, s := range c.secrets() {
+		list = append(list, func() error { return s.read(c) })
+	}
+	return append(list, c.checkNumbers, c.checkAddresses, c.checkListen, c.checkTLS, c.checkBalance, c.checkExternal, c.checkOperations,
+		c.checkUpstream, c.checkAudit, c.checkTracing, c.checkDirectory, c.REST.check, c.checkLog, c.readGenerator)
+}
+
+func (c *config) checkNumbers() error {
 	switch {
 	case c.Data == "":
 		return errors.New("data: a directory is needed")
-	case c.GeneratePassword.MaxPasswords < 0 || c.GeneratePassword.MaxAttempts < 0 || d.Connections < 0:
+	case c.GeneratePassword.MaxPasswords < 0 || c.GeneratePassword.MaxAttempts < 0 || c.Directory.Connections < 0:
 		return errors.New("a maximum is below zero")
 	}
+	return nil
+}
+
+func (c *config) checkAddresses() error {
 	for _, a := range []struct{ key, addr string }{{"ldap", c.Listen.LDAP}, {"ldaps", c.Listen.LDAPS}, {"rest", c.Listen.REST}, {"metrics", c.Listen.Metrics}} {
 		if a.addr == "" {
 			continue
@@ -192,11 +220,11 @@ func (c *config) check() error {
 			return fmt.Errorf("listen.%s: %q is no host:port", a.key, a.addr)
 		}
 	}
-	for _, check := range []func() error{c.checkListen, c.checkTLS, c.checkBalance, c.checkExternal, c.checkOperations, c.checkUpstream, c.checkAudit, c.checkTracing} {
-		if err := check(); err != nil {
-			return err
-		}
-	}
+	return nil
+}
+
+func (c *config) checkDirectory() error {
+	d := &c.Directory
 	if len(d.URLs) == 0 {
 		if d.StartTLS || d.CAFile != "" || d.BindDN != "" || d.BindPasswordFile != "" || len(d.DefaultPolicy) > 0 || d.Dialect != "auto" {
 			return errors.New("directory: urls is missing")
@@ -217,13 +245,12 @@ func (c *config) check() error {
 			}
 		}
 	}
-	if err := c.REST.check(); err != nil {
-		return err
-	}
-	if _, err := c.logHandler(io.Discard); err != nil {
-		return err
-	}
-	return c.readGenerator()
+	return nil
+}
+
+func (c *config) checkLog() error {
+	_, err := c.logHandler(io.Discard)
+	return err
 }
 
 // path resolves the name of a file in the configuration file.

@@ -121,18 +121,25 @@ func (p *program) configCheck(ctx context.Context, args []string) error {
 	ctx, cancel := context.WithTimeout(ctx, *timeout)
 	defer cancel()
 	k := &checkup{program: p}
-	if c, err := p.serveConfig(serveArgs(*file, *data)); err != nil {
+	c, err := p.readConfig(serveArgs(*file, *data))
+	if err != nil {
 		k.fail(keyOf(err), "", misconfigured(err))
 	} else {
 		defer c.forget()
 		k.config = c
+		problems := c.problems()
+		for _, err := range problems {
+			k.fail(keyOf(err), "", misconfigured(err))
+		}
 		k.files(*file)
 		k.certificate(time.Now())
-		k.listeners()
-		k.lists()
 		k.tokens()
-		k.issuer(ctx)
-		k.directory(ctx, f.Args())
+		if len(problems) == 0 {
+			k.listeners()
+			k.lists()
+			k.issuer(ctx)
+			k.directory(ctx, f.Args())
+		}
 	}
 	if err := k.print(*file, *asJSON); err != nil {
 		return err

@@ -34,8 +34,9 @@ func (c *config) readFile(name string) error {
 	if len(doc.Content) == 0 {
 		return nil // nothing but comments
 	}
-	if problems := examine("", doc.Content[0], reflect.TypeFor[config]()); len(problems) > 0 {
-		return fmt.Errorf("%s: %s", name, strings.Join(problems, "; "))
+	x := examiner{seen: make(map[examined]bool)}
+	if x.examine("", doc.Content[0], reflect.TypeFor[config]()); len(x.problems) > 0 {
+		return fmt.Errorf("%s: %s", name, strings.Join(x.problems, "; "))
 	}
 	if err := doc.Decode(c); err != nil {
 		return fmt.Errorf("%s: %s", name, yamlMessage(err))
@@ -43,54 +44,83 @@ func (c *config) readFile(name string) error {
 	return nil
 }
 
-// examine finds what the decoder would pass over: keys that kind does not have,
+// An examiner finds what the decoder would pass over: keys that there are not,
 // and numbers that it would round. It has a time of 0 mean what it says.
-func examine(prefix string, n *yaml.Node, kind reflect.Type) (problems []string) {
+type examiner struct {
+	problems []string
+	seen     map[examined]bool // aliases lead to the same node, or around in circles
+}
+
+type examined struct {
+	node *yaml.Node
+	kind reflect.Type
+}
+
+func (x *examiner) complain(n *yaml.Node, format string, args ...any) {
+	x.problems = append(x.problems, fmt.Sprintf("line %d: ", n.Line)+fmt.Sprintf(format, args...))
+}
+
+// examine looks at a node that is to become a value of kind. prefix is its
+// key.
+func (x *examiner) examine(prefix string, n *yaml.Node, kind reflect.Type) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	complain := func(n *yaml.Node, format string, args ...any) {
-		problems = append(problems, fmt.Sprintf("line %d: ", n.Line)+fmt.Sprintf(format, args...))
+	if x.seen[examined{n, kind}] {
+		return
 	}
+	x.seen[examined{n, kind}] = true
 	switch {
 	case n.Kind == yaml.MappingNode && kind.Kind() == reflect.Struct:
-		known := make(map[string]reflect.Type)
-		for f := range kind.Fields() {
-			if key := f.Tag.Get("yaml"); key != "" {
-				known[key] = f.Type
-			}
-		}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			key, value := n.Content[i], n.Content[i+1]
-			if key.Tag == "!!merge" {
-				problems = append(problems, examine(prefix, value, kind)...)
-				continue
-			}
-			t, ok := known[key.Value]
-			if !ok {
-				complain(key, "unknown key %q", key.Value)
-				if instead := secretInstead(prefix+key.Value, known); instead != "" {
-					problems[len(problems)-1] += ": " + instead
-				}
-				continue
-			}
-			problems = append(problems, examine(prefix+key.Value+".", value, t)...)
-		}
+		x.mapping(prefix, n, kind)
 	case n.Kind == yaml.SequenceNode && kind.Kind() == reflect.Slice:
 		for _, item := range n.Content {
-			problems = append(problems, examine(prefix, item, kind.Elem())...)
+			x.examine(prefix, item, kind.Elem())
 		}
 	case n.Kind != yaml.ScalarNode:
 	case kind == reflect.TypeFor[time.Duration]() && n.Tag == "!!int":
 		if n.Value != "0" {
-			complain(n, "%s: %s has no unit: a time such as 5s or 1m30s is expected", strings.TrimSuffix(prefix, "."), n.Value)
-			return problems
+			x.complain(n, "%s: %s has no unit: a time such as 5s or 1m30s is expected", prefix, n.Value)
+			return
 		}
 		n.Tag, n.Value = "!!str", "0s"
 	case kind.Kind() == reflect.Int && n.Tag == "!!float":
-		complain(n, "%s: %s is no whole number", strings.TrimSuffix(prefix, "."), n.Value)
+		x.complain(n, "%s: %s is no whole number", prefix, n.Value)
 	}
-	return problems
+}
+
+func (x *examiner) mapping(prefix string, n *yaml.Node, kind reflect.Type) {
+	if prefix != "" {
+		prefix += "."
+	}
+	known := make(map[string]reflect.Type)
+	for f := range kind.Fields() {
+		if key := f.Tag.Get("yaml"); key != "" {
+			known[key] = f.Type
+		}
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Tag == "!!merge" {
+			merged := []*yaml.Node{value}
+			if value.Kind == yaml.SequenceNode {
+				merged = value.Content
+			}
+			for _, m := range merged {
+				x.examine(strings.TrimSuffix(prefix, "."), m, kind)
+			}
+			continue
+		}
+		if t, ok := known[key.Value]; ok {
+			x.examine(prefix+key.Value, value, t)
+			continue
+		}
+		if instead := secretInstead(prefix+key.Value, known); instead != "" {
+			x.complain(key, "unknown key %q: %s", key.Value, instead)
+		} else {
+			x.complain(key, "unknown key %q", key.Value)
+		}
+	}
 }
 
 // yamlMessage makes the decoder's error one line in the words of a user, who

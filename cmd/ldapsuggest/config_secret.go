@@ -68,11 +68,17 @@ func (s secret) readEnvironment(env environment) error {
 }
 
 // read takes the secret from its file, or from systemd, unless the environment
-// had it.
-func (s secret) read(c *config) error {
+// had it. One that cannot be read is empty, so that nobody complains that there
+// is none.
+func (s secret) read(c *config) (err error) {
 	if len(*s.to) > 0 {
 		return nil
 	}
+	defer func() {
+		if err != nil {
+			*s.to = []byte{}
+		}
+	}()
 	if s.file != nil && *s.file != "" {
 		p, err := readPasswordFile(c.path(*s.file))
 		if err != nil {

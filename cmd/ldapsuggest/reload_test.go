@@ -383,7 +383,12 @@ func TestReloadRefused(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
-	// The hint of where the list comes from is there, and the way back.
+	// docs/running.md shows one of the lines.
+	_, shown, _ := strings.Cut(readPages(t)["docs/running.md"], `level=ERROR msg="the configuration is not reloaded`)
+	shown, _, _ = strings.Cut(shown, "\n")
+	if shown == "" || !strings.Contains(r.log.String(), shown+"\n") {
+		t.Errorf("docs/running.md shows %q", shown)
+	}
 	r.write("c.yaml", listeners+"\n"+directory)
 	r.reloads(reloaded)
 	gauge("1")

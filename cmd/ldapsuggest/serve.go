@@ -61,7 +61,22 @@ const maxDirectoryMessage = 16 << 20
 // shutdownTime is how long requests under way may take to end.
 const shutdownTime = 10 * time.Second
 
+// serveConfig reads and checks the configuration that serve has with these
+// arguments.
 func (p *program) serveConfig(args []string) (*config, error) {
+	c, err := p.readConfig(args)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.check(); err != nil {
+		c.forget()
+		return nil, err
+	}
+	return c, nil
+}
+
+// readConfig is serveConfig without a look at the values.
+func (p *program) readConfig(args []string) (*config, error) {
 	c := defaultConfig()
 	f := newFlags("serve")
 	file := f.String("config", "", "")
@@ -102,14 +117,13 @@ func (p *program) serveConfig(args []string) (*config, error) {
 			c.Listen.REST = set.Listen.REST
 		}
 	})
-	if err := c.check(); err != nil {
-		return nil, err
+	if c.Data != "" {
+		data, err := filepath.Abs(c.Data)
+		if err != nil {
+			return nil, err
+		}
+		c.Data = data
 	}
-	data, err := filepath.Abs(c.Data)
-	if err != nil {
-		return nil, err
-	}
-	c.Data = data
 	return &c, nil
 }
 
