@@ -171,8 +171,6 @@ func (b *tab) shows(texts ...string) {
 	}
 }
 
-func (b *tab) title() string { return eval[string](b, "document.title") }
-
 // sent returns the requests since the last call.
 func (b *tab) sent() []string {
 	b.mu.Lock()

@@ -41,12 +41,31 @@ func (c *Console) askToSignIn(w http.ResponseWriter, r *http.Request, f form, wh
 	case f.text("dn") != "":
 		next = personPath(f.text("dn"))
 	}
+	if next := safeNext(next); next != "" && c.fromElsewhere(r) {
+		c.render(w, r, nil, http.StatusOK, "onward", "One moment", onwardView{next})
+		return
+	}
 	v := signInView{Next: safeNext(next), Notice: c.notice(why)}
 	status := http.StatusOK
 	if r.Method == http.MethodPost {
 		status = http.StatusForbidden
 	}
 	c.signInPage(w, r, status, v)
+}
+
+// onwardView is a page that goes to another one at once.
+type onwardView struct{ Next string }
+
+// refresh makes the page go there.
+func (v onwardView) refresh() string { return "0;url=" + v.Next }
+
+// fromElsewhere reports whether a link of another site was followed to a page:
+// the browser then sends no cookies, whoever is signed in. It does once it goes
+// there from a page of ours.
+func (c *Console) fromElsewhere(r *http.Request) bool {
+	h := r.Header
+	return r.Method == http.MethodGet && h.Get("Sec-Fetch-Site") == "cross-site" && h.Get("Sec-Fetch-Mode") == "navigate" &&
+		h.Get("Sec-Fetch-Dest") == "document" && c.sessionCookie(r) == ""
 }
 
 // notice tells why a session ended.

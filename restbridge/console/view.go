@@ -111,6 +111,7 @@ type page struct {
 	IdleText string // in words
 	Stay     string // the address to go on from
 	Refresh  string // what browsers without JavaScript do then
+	Onward   string // what every browser does at once
 	Policies bool   // whether there is a list of policies
 	Place    string // which part of the page is open: "find" or "policies"
 }
@@ -135,6 +136,9 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, s *session, sta
 			p.Stay = v.stay()
 		}
 		p.Refresh = itoa(p.Idle) + ";url=/console/idle?next=" + url.QueryEscape(p.Stay)
+	}
+	if v, ok := view.(interface{ refresh() string }); ok {
+		p.Onward = v.refresh()
 	}
 	var b bytes.Buffer
 	defer func() { clear(b.Bytes()[:b.Cap()]) }()
