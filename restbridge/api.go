@@ -169,6 +169,15 @@ func errToken(cause error) error {
 	return result.Wrap(cause, result.InvalidCredentials, "the token is unknown, expired or revoked, or not for this API")
 }
 
+// bearerChallenge begins the header WWW-Authenticate for who came with a Bearer
+// token (RFC 6750 section 3).
+const bearerChallenge = `Bearer realm="ldapsuggest"`
+
+// A scopeError is the cause of a refusal for want of this scope.
+type scopeError string
+
+func (e scopeError) Error() string { return "the token lacks the scope " + string(e) }
+
 // failAs renders an error in the form of an API: the one place that does.
 func (s *Server) failAs(a *api, w http.ResponseWriter, r *http.Request, err error) {
 	status := 0
@@ -193,7 +202,13 @@ func (s *Server) failAs(a *api, w http.ResponseWriter, r *http.Request, err erro
 			s.cfg.Log.WarnContext(r.Context(), "REST request failed", "result", res.Code.String(), "text", res.Text, "cause", res.Cause)
 		}
 	}
+	_, isBearer := bearer(r)
+	var scope scopeError
 	switch {
+	case a.challenge != "" && errors.As(res.Cause, &scope):
+		h.Set("WWW-Authenticate", bearerChallenge+`, error="insufficient_scope", scope="`+string(scope)+`"`)
+	case status == http.StatusUnauthorized && a.challenge != "" && isBearer:
+		h.Set("WWW-Authenticate", bearerChallenge+`, error="invalid_token"`)
 	case status == http.StatusUnauthorized && a.challenge != "":
 		h.Set("WWW-Authenticate", a.challenge)
 	case status == http.StatusServiceUnavailable:

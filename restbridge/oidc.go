@@ -172,7 +172,7 @@ func (o *OIDC) checkScope(api string, claims map[string]json.RawMessage) error {
 			return nil
 		}
 	}
-	return result.New(result.InsufficientAccessRights, "the token lacks the scope %q", need)
+	return result.Wrap(scopeError(need), result.InsufficientAccessRights, "the token lacks the scope %q", need)
 }
 
 // checkTime judges exp, which must be there, and nbf (RFC 7519 4.1).

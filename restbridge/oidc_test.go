@@ -189,8 +189,16 @@ func TestOIDCScopes(t *testing.T) {
 			"iss": p.URL, "sub": "1", "aud": "ldapsuggest", "exp": time.Now().Add(time.Hour).Unix(), "preferred_username": "jo", tt.claim: tt.value,
 		})
 		for path, want := range map[string]int{path: tt.directory, ecgridGeneratePath: tt.ecgrid, nextcloudPaths[0] + "/password": tt.nextcloud} {
-			if res, body := c.do(t, "POST", path, "{}", "Authorization", bearer); res.StatusCode != want {
+			res, body := c.do(t, "POST", path, "{}", "Authorization", bearer)
+			if res.StatusCode != want {
 				t.Errorf("%s: %s: %d %s", tt.name, path, res.StatusCode, body)
+			}
+			challenge := ""
+			if scope := o.Scopes[map[string]string{"/directory/v1/suggestPassword": DirectoryAPI, ecgridGeneratePath: ECGridAPI}[path]]; want == 403 && scope != "" {
+				challenge = `Bearer realm="ldapsuggest", error="insufficient_scope", scope="` + scope + `"`
+			}
+			if got := res.Header.Get("WWW-Authenticate"); got != challenge {
+				t.Errorf("%s: %s: WWW-Authenticate: %s", tt.name, path, got)
 			}
 		}
 	}

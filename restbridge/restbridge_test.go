@@ -339,7 +339,7 @@ func TestHTTPErrors(t *testing.T) {
 		{"gzip", "POST", path, `{}`, []string{"Content-Encoding", "gzip"}, 415, "", "", "the body must come without Content-Encoding"},
 		{"too large", "POST", path, `{"targetEntryDN":"` + strings.Repeat("x", 1000) + `"}`, nil, 413, "", "", "the body is larger than 1000 octets"},
 		{"no credentials", "POST", path, `{}`, []string{"Authorization", ""}, 401, "WWW-Authenticate", `Basic realm="ldapsuggest", charset="UTF-8"`, "credentials are required, by HTTP Basic authentication"},
-		{"token", "POST", path, `{}`, []string{"Authorization", "Bearer abc"}, 401, "WWW-Authenticate", `Basic realm="ldapsuggest", charset="UTF-8"`, "the token is unknown, expired or revoked, or not for this API"},
+		{"token", "POST", path, `{}`, []string{"Authorization", "Bearer abc"}, 401, "WWW-Authenticate", `Bearer realm="ldapsuggest", error="invalid_token"`, "the token is unknown, expired or revoked, or not for this API"},
 		{"no base64", "POST", path, `{}`, []string{"Authorization", "Basic ???"}, 401, "", "", "credentials are required, by HTTP Basic authentication"},
 		{"wrong password", "POST", path, `{}`, []string{"Authorization", "Basic am86eA=="}, 401, "WWW-Authenticate", `Basic realm="ldapsuggest", charset="UTF-8"`, "the name or the password is wrong"},
 		{"proxy without TLS", "POST", path, `{}`, []string{"X-Forwarded-Proto", "http"}, 403, "", "", "the request must come over TLS"},
