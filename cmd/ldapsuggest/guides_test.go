@@ -53,6 +53,7 @@ func (g guide) run(t *testing.T) {
 		Files: []string{filepath.Join("testdata", "guides", g.name+".txtar")},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SOURCE", source)
+			env.Setenv("PATH", env.Getenv("PATH")+":/usr/sbin:/sbin") // of slapd and its tools
 			env.Setenv("PAGE_REPLACE", strings.Join(append([]string{
 				"/etc/ldapsuggest/", env.WorkDir + "/", "/var/lib/ldapsuggest", env.WorkDir + "/data", "127.0.0.1:9389", "127.0.0.1:0",
 			}, g.replace...), "\n"))
