@@ -194,7 +194,6 @@ func (ss *Sessions) endLocked(s *session, why ending) {
 	}
 	s.ended = why
 	ss.live--
-	clear(s.key)
 	ss.release(s.conn)
 	// Of more than that nobody needs to be told.
 	if ss.closed || len(ss.all)-ss.live > 4*ss.max {
