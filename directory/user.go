@@ -13,9 +13,9 @@ import (
 )
 
 // A UserConn is a connection bound as one user. It is an extop.Caller but
-// for Protected, which only the door that the user came through can tell. It
-// is for one request at a time: a request whose context ends closes it, and so
-// does one that finds the connection broken.
+// for Protected, which only the door that the user came through can tell.
+// Several requests may use it at a time; one whose context ends closes it for
+// all, and so does one that finds the connection broken.
 type UserConn struct {
 	conn *ldap.Conn
 	dn   string
