@@ -559,3 +559,33 @@ func TestGuideFromEmbedded(t *testing.T) {
 		env:     map[string]string{"ADDRESS": address},
 	}.run(t)
 }
+
+// TestGuideUpgrading runs docs/guides/upgrading.md.
+func TestGuideUpgrading(t *testing.T) {
+	t.Parallel()
+	guide{name: "upgrading"}.run(t)
+}
+
+// TestGuideSnippets reads the pieces of configuration that guides show.
+func TestGuideSnippets(t *testing.T) {
+	found := 0
+	for name, text := range readPages(t) {
+		if !strings.HasPrefix(name, "docs/guides/") {
+			continue
+		}
+		for b := range strings.SplitSeq(text, "\n\n") {
+			if !regexp.MustCompile(`^    (data|directory|tls|listen|rest|generator):`).MatchString(b) {
+				continue
+			}
+			found++
+			dir := writeFiles(t, map[string]string{"c.yaml": strings.ReplaceAll(strings.TrimPrefix(b, "    "), "\n    ", "\n") + "\n"})
+			c := defaultConfig()
+			if err := c.readFile(filepath.Join(dir, "c.yaml")); err != nil {
+				t.Errorf("%s: %v\n%s", name, err, b)
+			}
+		}
+	}
+	if found < 9 {
+		t.Errorf("only %d pieces found", found)
+	}
+}
