@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -72,5 +73,29 @@ func TestReloadConsole(t *testing.T) {
 	r.reloads(reloaded)
 	if page := read(client.Get(person)); !strings.Contains(page, "there is no such resource") {
 		t.Errorf("switched off:\n%s", page)
+	}
+}
+
+// The configuration that docs/console.md shows is the default.
+func TestPageConsole(t *testing.T) {
+	text, err := os.ReadFile("../../docs/console.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, snippet, ok := strings.Cut(string(text), "\n## Configuration\n\n")
+	snippet, _, _ = strings.Cut(snippet, "\n\n")
+	if !ok || !strings.HasPrefix(snippet, "    rest:\n") {
+		t.Fatalf("docs/console.md shows no configuration: %s", snippet)
+	}
+	dir := writeFiles(t, map[string]string{"c.yaml": strings.ReplaceAll("\n"+snippet, "\n    ", "\n") + "\n"})
+	c := loadConfig(t, nil, "--config", filepath.Join(dir, "c.yaml"))
+	if c.REST.Console != defaultConsole() {
+		t.Errorf("%+v", c.REST.Console)
+	}
+	for key := range reflect.TypeFor[consoleConfig]().Fields() {
+		name := key.Tag.Get("yaml")
+		if !strings.Contains(snippet, " "+name+": ") || !strings.Contains(string(text), "| `rest.console."+name+"` |") {
+			t.Errorf("docs/console.md leaves out %s", name)
+		}
 	}
 }

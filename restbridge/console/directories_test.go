@@ -16,7 +16,9 @@ import (
 // A help desk's call in front of the other directories: each wants its
 // passwords set in its own way.
 func TestDirectories(t *testing.T) {
+	t.Parallel()
 	t.Run("389 Directory Server", func(t *testing.T) {
+		t.Parallel()
 		s := testenv.StartDS389(t, testenv.DS389Options{})
 		client := newClient(t, directory.Config{URLs: []string{s.TLSURL}, TLS: s.TLSConfig(), BindDN: s.Reader.DN, BindPassword: []byte(s.Reader.Password)})
 		r := start(t, backend{client, client, policy.NewService(ds389.New(ds389.Config{}), client, policy.ServiceConfig{}), directory.ByExtension}, nil)
@@ -26,6 +28,7 @@ func TestDirectories(t *testing.T) {
 		call(t, r, "user000")
 	})
 	t.Run("Samba", func(t *testing.T) {
+		t.Parallel()
 		s := testenv.StartSamba(t)
 		client := newClient(t, directory.Config{URLs: []string{s.TLSURL}, TLS: s.TLSConfig(), BindDN: s.Reader.DN, BindPassword: []byte(s.Reader.Password)})
 		r := start(t, backend{client, client, policy.NewService(activedirectory.New(activedirectory.Config{}), client, policy.ServiceConfig{}), directory.ByUnicodePwd}, nil)

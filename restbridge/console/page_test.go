@@ -27,6 +27,7 @@ import (
 // TestPage uses the page in a real Chromium, in front of a real slapd and of
 // the embedded directory.
 func TestPage(t *testing.T) {
+	t.Parallel()
 	browser := chromium(t)
 	s := testenv.StartSlapd(t, testenv.SlapdOptions{Databases: []testenv.SlapdDatabase{{Users: 60}}})
 	slapd, embedded := startSlapd(t, s, nil), startEmbedded(t, nil)
