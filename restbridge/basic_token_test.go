@@ -28,7 +28,7 @@ func TestTokenAsPassword(t *testing.T) {
 		store = f.store
 	}
 	c := dial(t, f)
-	make := func(tk token.Token) string {
+	create := func(tk token.Token) string {
 		tk.Expires = time.Now().Add(time.Hour)
 		_, secret, err := store.Create(tk)
 		if err != nil {
@@ -36,7 +36,7 @@ func TestTokenAsPassword(t *testing.T) {
 		}
 		return secret
 	}
-	cloud := make(token.Token{Entry: joDN, APIs: []string{NextcloudAPI}})
+	cloud := create(token.Token{Entry: joDN, APIs: []string{NextcloudAPI}})
 	revoked, secret, err := store.Create(token.Token{Entry: joDN, APIs: APIs(), Expires: time.Now().Add(time.Hour)})
 	if err != nil || store.Revoke(revoked.ID) != nil {
 		t.Fatal(err)

@@ -69,12 +69,12 @@ func (c *CORS) answer(a *api, methods []string, w http.ResponseWriter, r *http.R
 		return false
 	}
 	h := w.Header()
-	any := c.Origins[0] == "*"
-	if !any {
+	everybody := c.Origins[0] == "*"
+	if !everybody {
 		h.Add("Vary", "Origin")
 	}
 	origins := r.Header.Values("Origin")
-	if len(origins) != 1 || !any && !slices.Contains(c.Origins, origins[0]) {
+	if len(origins) != 1 || !everybody && !slices.Contains(c.Origins, origins[0]) {
 		return false
 	}
 	wanted := r.Header.Get("Access-Control-Request-Method")
@@ -82,7 +82,7 @@ func (c *CORS) answer(a *api, methods []string, w http.ResponseWriter, r *http.R
 	if preflight && !slices.Contains(methods, wanted) {
 		return false
 	}
-	if any {
+	if everybody {
 		h.Set("Access-Control-Allow-Origin", "*")
 	} else {
 		h.Set("Access-Control-Allow-Origin", origins[0])
