@@ -67,6 +67,7 @@ packages:
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then printf 'gofmt -w is due for:\n%s\n' "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags compose ./testenv/compose
 	$(TOOL) staticcheck ./...
 
 release:
