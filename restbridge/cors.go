@@ -30,33 +30,33 @@ type CORS struct {
 	MaxAge time.Duration
 }
 
-// check reports what is wrong with c.
-func (c *CORS) check() error {
+// Check reports what is wrong with c.
+func (c *CORS) Check() error {
 	if len(c.Origins) == 0 {
-		return errors.New("restbridge: CORS without origins")
+		return errors.New("no origin is named")
 	}
 	for _, origin := range c.Origins {
 		if origin == "*" {
 			switch {
 			case len(c.Origins) > 1:
-				return errors.New(`restbridge: the origin "*" leaves nothing to the others`)
+				return errors.New(`the origin "*" leaves nothing to the others`)
 			case c.Credentials:
-				return errors.New(`restbridge: the origin "*" excludes credentials`)
+				return errors.New(`the origin "*" excludes credentials`)
 			}
 			continue
 		}
 		u, err := url.Parse(origin)
 		switch {
 		case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
-			return fmt.Errorf("restbridge: %q is no origin such as https://portal.example.com", origin)
+			return fmt.Errorf("%q is no origin such as https://portal.example.com", origin)
 		case origin != strings.ToLower(u.Scheme+"://"+u.Host) || strings.Contains(u.Host, "*"):
-			return fmt.Errorf("restbridge: the origin %q must be a scheme and a host in lower case and no more, as browsers send it", origin)
+			return fmt.Errorf("the origin %q must be a scheme and a host in lower case and no more, as browsers send it", origin)
 		case u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80":
-			return fmt.Errorf("restbridge: the origin %q must be without the port that is the default, as browsers send it", origin)
+			return fmt.Errorf("the origin %q must be without the port that is the default, as browsers send it", origin)
 		}
 	}
 	if c.MaxAge < 0 {
-		return errors.New("restbridge: CORS with a MaxAge below zero")
+		return errors.New("maxAge is below zero")
 	}
 	return nil
 }

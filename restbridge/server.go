@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -177,8 +178,8 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.addresses = newLimiter(cfg.AddressRate)
 	if cfg.CORS != nil {
-		if err := cfg.CORS.check(); err != nil {
-			return nil, err
+		if err := cfg.CORS.Check(); err != nil {
+			return nil, fmt.Errorf("restbridge: CORS: %w", err)
 		}
 	}
 	if !cfg.WithoutDirectory {

@@ -140,6 +140,11 @@ func (c *restConfig) check() error {
 			return fmt.Errorf("rest.%s: %q is no DN", key, name)
 		}
 	}
+	if cors := c.cors(); cors != nil {
+		if err := cors.Check(); err != nil {
+			return fmt.Errorf("rest.cors: %w", err)
+		}
+	}
 	return c.Console.check()
 }
 
