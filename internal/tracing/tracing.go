@@ -57,10 +57,11 @@ type Config struct {
 
 // A Provider sends spans. It is a trail.Tracer.
 type Provider struct {
-	provider *sdktrace.TracerProvider
-	tracer   trace.Tracer
-	names    map[string]string
-	dns      bool
+	provider    *sdktrace.TracerProvider
+	tracer      trace.Tracer
+	connections *http.Transport // to the collector
+	names       map[string]string
+	dns         bool
 }
 
 var _ trail.Tracer = (*Provider)(nil)
@@ -95,23 +96,26 @@ func New(cfg Config) (*Provider, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	tlsConfig := cfg.TLS
+	if tlsConfig == nil {
+		tlsConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	connections := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: tlsConfig, TLSHandshakeTimeout: exportTimeout,
+		IdleConnTimeout: time.Minute, MaxIdleConns: 2, ForceAttemptHTTP2: true,
+	}
 	// Each is given, so that no environment variable of OpenTelemetry's
 	// changes what the configuration says.
 	options := []otlptracehttp.Option{
 		otlptracehttp.WithEndpointURL(u.String()),
 		otlptracehttp.WithHeaders(cfg.Headers),
+		otlptracehttp.WithHTTPClient(&http.Client{Transport: connections, Timeout: exportTimeout}),
 		otlptracehttp.WithTimeout(exportTimeout),
 		otlptracehttp.WithCompression(otlptracehttp.GzipCompression),
 		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false}),
 	}
 	if u.Scheme == "http" {
 		options = append(options, otlptracehttp.WithInsecure())
-	} else {
-		tlsConfig := cfg.TLS
-		if tlsConfig == nil {
-			tlsConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-		}
-		options = append(options, otlptracehttp.WithTLSClientConfig(tlsConfig))
 	}
 	spans, err := otlptrace.New(context.Background(), otlptracehttp.NewClient(options...))
 	if err != nil {
@@ -128,11 +132,14 @@ func New(cfg Config) (*Provider, error) {
 			attribute.String("service.version", cfg.Version),
 		)),
 	)
-	return &Provider{p, p.Tracer(scope), cfg.Names, cfg.IncludeDNs}, nil
+	return &Provider{p, p.Tracer(scope), connections, cfg.Names, cfg.IncludeDNs}, nil
 }
 
 // Shutdown sends what is left, as long as ctx lasts.
-func (p *Provider) Shutdown(ctx context.Context) error { return p.provider.Shutdown(ctx) }
+func (p *Provider) Shutdown(ctx context.Context) error {
+	defer p.connections.CloseIdleConnections()
+	return p.provider.Shutdown(ctx)
+}
 
 // Start implements trail.Tracer.
 func (p *Provider) Start(ctx context.Context, kind trail.Kind, name string) (context.Context, trail.Span) {
