@@ -45,7 +45,7 @@ func call(t *testing.T, r *rig, text string) {
 		t.Fatalf("status %d\n%s", res.StatusCode, page)
 	}
 	_, page := v.get("/console/find?text=" + url.QueryEscape(text))
-	says(t, page, "1 person found", r.target)
+	says(t, page, "1 person found", strings.ReplaceAll(personURL(r.target), "+", "&#43;"))
 	_, page = v.get(personURL(r.target))
 	says(t, page, "Suggested passwords", "of entropy each", "Which policy, and why")
 	f := fields(t, page, "/console/confirm")

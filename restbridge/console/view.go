@@ -65,7 +65,7 @@ func parseViews() (views, error) {
 		"asset":      func(name string) string { return assetPrefix + version + "/" + name },
 		"personPath": personPath,
 		"policyPath": policyPath,
-		"dnName":     nameOf,
+		"dnText":     dnText,
 		"inc":        func(i int) int { return i + 1 },
 	})
 	if base, err = base.ParseFS(files, "templates/_*.html"); err != nil {
@@ -165,6 +165,11 @@ func nameOf(entry string) string {
 		return entry
 	}
 	return string(d.RDNs[0][0].Value)
+}
+
+// dnText is a DN that lines break in between its parts.
+func dnText(entry string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(entry), ",", ",<wbr>"))
 }
 
 // inWords writes a duration as people say it.
