@@ -121,9 +121,10 @@ func locateTarget(ctx context.Context, dir policy.Directory, global policy.Entry
 		return policy.Located{}, err
 	}
 	loc := policy.Located{Subject: rule.Subject{DN: target}}
+	var shown string // the pointer that a search shows
 	if sel.Entry != nil {
 		takeSubject(*sel.Entry, &loc.Subject)
-	} else if loc.Exists, err = readSubject(ctx, dir, &loc.Subject); err != nil {
+	} else if loc.Exists, shown, err = readSubject(ctx, dir, &loc.Subject); err != nil {
 		return policy.Located{}, err
 	}
 	if on, err := flag(global, localFlag, false); err != nil {
@@ -138,19 +139,17 @@ func locateTarget(ctx context.Context, dir policy.Directory, global policy.Entry
 		loc.Steps = append(loc.Steps, policy.Step{DN: target, Text: "The entry does not exist: the policy that a new entry there would get is used."})
 		return locateNew(ctx, dir, loc, d)
 	}
-	stored, err := pointerOf(ctx, dir, target, realAttributesOnly)
-	if err != nil {
-		return policy.Located{}, err
-	}
-	if stored != "" {
-		return follow(ctx, dir, loc, target, stored, "The entry's own pointer decides.")
-	}
-	virtual, err := pointerOf(ctx, dir, target, "")
-	if err != nil {
-		return policy.Located{}, err
-	}
-	if virtual != "" {
-		return follow(ctx, dir, loc, target, virtual, "The entry has no pointer of its own; Class of Service gives it this one.")
+	// A search shows a pointer if there is one, stored or virtual. Only then it
+	// is of interest which of the two it is.
+	if shown != "" {
+		stored, err := pointerOf(ctx, dir, target, realAttributesOnly)
+		if err != nil {
+			return policy.Located{}, err
+		}
+		if stored != "" {
+			return follow(ctx, dir, loc, target, stored, "The entry's own pointer decides.")
+		}
+		return follow(ctx, dir, loc, target, shown, "The entry has no pointer of its own; Class of Service gives it this one.")
 	}
 	loc.Ref = configDN
 	loc.Steps = append(loc.Steps, globalStep("the entry has no pointer to another"))
@@ -214,22 +213,23 @@ func follow(ctx context.Context, dir policy.Directory, loc policy.Located, from,
 var namingAttributes = []string{"uid", "cn", "sn", "givenName", "ou", "mail"}
 
 // readSubject reads what the token rule compares with, and reports whether
-// the entry exists.
-func readSubject(ctx context.Context, dir policy.Directory, s *rule.Subject) (bool, error) {
+// the entry exists and which pointer the server shows for it, "" for none.
+func readSubject(ctx context.Context, dir policy.Directory, s *rule.Subject) (exists bool, shown string, err error) {
 	// All user attributes: which ones count besides these, the policy says.
-	e, err := policy.Read(ctx, dir, policy.Query{Base: s.DN, Attributes: []string{"*"}})
+	e, err := policy.Read(ctx, dir, policy.Query{Base: s.DN, Attributes: []string{"*", pointer}})
 	if result.Is(err, result.NoSuchObject) {
-		return false, nil
+		return false, "", nil
 	}
 	if err != nil {
-		return false, unreadable(err, s.DN, "its naming attributes must not occur in the password")
+		return false, "", unreadable(err, s.DN, "its naming attributes must not occur in the password")
 	}
 	if len(e.Values("objectClass")) == 0 || e.IsA("person") && len(e.Values("cn")) == 0 {
-		return false, result.New(result.InsufficientAccessRights,
+		return false, "", result.New(result.InsufficientAccessRights,
 			"the service account may not read the naming attributes of %q, which must not occur in its password; grant read on objectClass, %s", s.DN, strings.Join(namingAttributes, ", "))
 	}
 	takeSubject(e, s)
-	return true, nil
+	shown, _ = e.Value(pointer)
+	return true, shown, nil
 }
 
 // takeSubject makes e the subject.
@@ -237,7 +237,7 @@ func takeSubject(e policy.Entry, s *rule.Subject) {
 	s.DN = e.DN
 	s.Attributes = make(map[string][]string)
 	for _, a := range e.Attributes {
-		if !strings.EqualFold(a.Name, "objectClass") && !strings.EqualFold(a.Name, "userPassword") {
+		if !strings.EqualFold(a.Name, "objectClass") && !strings.EqualFold(a.Name, "userPassword") && !strings.EqualFold(a.Name, pointer) {
 			s.Attributes[strings.ToLower(a.Name)] = a.Values
 		}
 	}
