@@ -18,10 +18,7 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/restbridge/console"
 )
 
-// Chromium's driver leaves goroutines behind when it is killed.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/chromedp/chromedp.(*Browser).run"), goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A visitor is a browser without a window.
 type visitor struct {

@@ -341,7 +341,7 @@ func tooMany(t *testing.T, browser context.Context, s *testenv.Slapd) {
 		}
 		req.Header.Set("Content-Type", "application/json")
 		req.SetBasicAuth("nobody", "x")
-		res, err := http.DefaultClient.Do(req)
+		res, err := r.Client().Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
