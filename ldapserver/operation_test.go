@@ -127,9 +127,21 @@ func TestPanic(t *testing.T) {
 	if seen.of("panic "+panicOID) != 1 || seen.of("panic "+echoOID) != 1 {
 		t.Errorf("observed %v", seen.counts)
 	}
-	if text := log.String(); !strings.Contains(text, "panic in an operation") || strings.Contains(text, "secret") {
+	text := log.String()
+	if !strings.Contains(text, "panic in an operation") || strings.Contains(text, "secret") {
 		t.Errorf("log: %s", text)
 	}
+	// Who looks for the cause finds the place, and what the runtime says.
+	if !strings.Contains(text, "handlerFunc.ServeExtended") || !strings.Contains(text, "panic=string") {
+		t.Errorf("log: %s", text)
+	}
+	defer func() {
+		if text := panicText(recover()); !strings.Contains(text, "index out of range [1] with length 1") {
+			t.Errorf("a failure of the runtime is told as %s", text)
+		}
+	}()
+	one := []int{0}
+	_ = one[len(one)]
 }
 
 type lockedBuffer struct {

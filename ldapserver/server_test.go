@@ -306,7 +306,9 @@ func ops(w *waits) map[string]extop.Handler {
 			}
 			return &extop.Response{}, nil
 		}),
-		panicOID: handlerFunc(func(context.Context, *extop.Request) (*extop.Response, error) { panic("as asked") }),
+		panicOID: handlerFunc(func(_ context.Context, req *extop.Request) (*extop.Response, error) {
+			panic("as asked: " + string(req.Value))
+		}),
 	}
 	if w != nil {
 		m[waitOID] = w

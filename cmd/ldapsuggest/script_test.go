@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ldapsuggest/ldapsuggest/testenv"
+	"github.com/ldapsuggest/ldapsuggest/testenv/secrets"
 )
 
 func TestMain(m *testing.M) {
@@ -137,6 +138,7 @@ func serveScript(ts *testscript.TestScript, neg bool, args []string) {
 		os.WriteFile(ts.MkAbs("serve.code"), fmt.Append(nil, code), 0o600)
 	}()
 	ts.Defer(func() { cmd.Process.Kill(); <-done })
+	ts.Defer(func() { searchScript(ts) })
 	for range 3 {
 		select {
 		case u := <-ready:
@@ -175,6 +177,29 @@ func metricsScript(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 	ts.Setenv("METRICS_ADDRESS", "127.0.0.1:"+port)
 	ts.Setenv("METRICS", "http://127.0.0.1:"+port)
+}
+
+// searchScript looks for passwords in what serve wrote: those of the accounts
+// that scripts use, and of the embedded directory's administrator.
+func searchScript(ts *testscript.TestScript) {
+	var book secrets.Book
+	for _, name := range []string{"READER_PW", "PWADMIN_PW", "HELPDESK_PW", "USER_PW", "LDAPSUGGEST_DIRECTORY_BIND_PASSWORD", "LDAPSUGGEST_ADMIN_PASSWORD"} {
+		if v := ts.Getenv(name); len(v) >= secrets.MinLength {
+			book.Add(name, v)
+		}
+	}
+	if made, err := filepath.Glob(ts.MkAbs("*/" + adminPasswordFile)); err == nil {
+		for _, file := range made {
+			if password := strings.TrimSpace(ts.ReadFile(file)); len(password) >= secrets.MinLength {
+				book.Add(file, password)
+			}
+		}
+	}
+	for _, file := range []string{"serve.out", "serve.err"} {
+		for _, leak := range book.SearchString(file, ts.ReadFile(file)) {
+			ts.Fatalf("%s", leak)
+		}
+	}
 }
 
 // linesScript is the script command
