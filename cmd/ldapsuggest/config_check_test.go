@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
+	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/testenv"
 )
 
@@ -299,5 +300,24 @@ func TestConfigCheckFindings(t *testing.T) {
 				t.Errorf("exit code %d", code)
 			}
 		})
+	}
+}
+
+func TestRemedy(t *testing.T) {
+	lacking := result.New(result.InsufficientAccessRights, "may not read the password settings object")
+	for _, tt := range []struct{ dialect, account, want string }{
+		{directory.ActiveDirectory, "CN=svc-reader,CN=Users,DC=example,DC=com", `dsacls "CN=Password Settings Container,CN=System,DC=example,DC=com" /I:T /G "EXAMPLE\svc-reader:GR"`},
+		{directory.ActiveDirectory, "svc-reader@example.com", `/G "svc-reader@example.com:GR"`},
+		{directory.FreeIPA, "uid=svc-reader,cn=users,cn=accounts,dc=example,dc=com", `ipa role-add-member "Password policy readers" --users="svc-reader"`},
+		{directory.OpenDJ, "cn=svc-reader,dc=example,dc=com", `userdn="ldap:///cn=svc-reader,dc=example,dc=com"`},
+	} {
+		var c config
+		c.Directory.BindDN = tt.account
+		if got := c.remedy(tt.dialect, "DC=example,DC=com", lacking); !strings.Contains(got, tt.want) {
+			t.Errorf("%s, %s: %s", tt.dialect, tt.account, got)
+		}
+		if got := c.remedy(tt.dialect, "DC=example,DC=com", result.New(result.Busy, "")); got != "" {
+			t.Errorf("%s: a right for what needs none: %s", tt.dialect, got)
+		}
 	}
 }

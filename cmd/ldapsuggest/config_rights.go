@@ -10,7 +10,8 @@ import (
 
 // A grant is what an administrator of a kind of directory does to give the
 // service account a right. ACCOUNT stands for its DN, SUFFIX for the naming
-// context, NAME for the value of the account's RDN.
+// context, NAME for the value of the account's RDN. On Active Directory, ACCOUNT
+// is DOMAIN\name.
 type grant struct {
 	dialect string
 	config  bool // for what the server keeps about itself, and not among the entries
@@ -96,9 +97,15 @@ func (c *config) remedy(dialect, suffix string, lacking *result.Error) string {
 	// Every dialect names the entry: what the server keeps about itself is
 	// below cn=config, or is told by it.
 	about := strings.Contains(lacking.Text, "cn=config") || strings.Contains(lacking.Text, "olcPPolicyDefault")
+	account := c.Directory.BindDN
+	if name := firstValue(account); dialect == directory.ActiveDirectory && name != account {
+		// Its tools take no DNs of accounts; the domain's other name is
+		// usually the first part of the one in its DN.
+		account = strings.ToUpper(firstValue(suffix)) + `\` + name
+	}
 	for _, g := range grants() {
 		if g.dialect == dialect && g.config == about {
-			return strings.NewReplacer("ACCOUNT", c.Directory.BindDN, "SUFFIX", suffix, "NAME", firstValue(c.Directory.BindDN)).Replace(g.text)
+			return strings.NewReplacer("ACCOUNT", account, "SUFFIX", suffix, "NAME", firstValue(c.Directory.BindDN)).Replace(g.text)
 		}
 	}
 	return ""
