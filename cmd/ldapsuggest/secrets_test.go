@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
@@ -363,6 +364,7 @@ var (
 	ecgridPattern    = regexp.MustCompile(`"data":"((?:[^"\\]|\\.)*)"`)
 	nextcloudPattern = regexp.MustCompile(`"password":"((?:[^"\\]|\\.)*)"`)
 	adaxesPattern    = regexp.MustCompile(`^"((?:[^"\\]|\\.)*)"`)
+	pagePattern      = regexp.MustCompile(`name="password" value="([^"]+)"`)
 	tokenPattern     = regexp.MustCompile(`name="token" value="([^"]*)"`)
 )
 
@@ -620,6 +622,26 @@ func (r *run) talkREST(who person) {
 	if status := signIn(who.helper.DN, who.helper.Password); status != http.StatusSeeOther {
 		t.Errorf("sign in: status %d", status)
 	}
+	form := map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Origin": r.urls["http"], "Sec-Fetch-Site": "same-origin"}
+	status, page := r.request(browser, "GET", "/console/person?dn="+url.QueryEscape(who.target), nil, "")
+	token := tokenPattern.FindStringSubmatch(page)
+	offered := pagePattern.FindAllStringSubmatch(page, -1)
+	if status != 200 || token == nil || len(offered) == 0 {
+		t.Fatalf("the page of a person: %d %s", status, page)
+	}
+	for _, m := range offered {
+		r.book.Add("offered by the page", html.UnescapeString(m[1]))
+	}
+	for _, password := range []string{html.UnescapeString(offered[0][1]), r.secret("typed on the page")} {
+		for _, path := range []string{"/console/check", "/console/confirm", "/console/reset"} {
+			values := url.Values{"token": {token[1]}, "dn": {who.target}, "password": {password}}
+			if status, text := r.request(browser, "POST", path, form, values.Encode()); status >= 500 {
+				t.Errorf("%s: %d %s", path, status, text)
+			}
+		}
+	}
+	wrong := url.Values{"token": {r.secret("wrong token of a form")}, "dn": {who.target}, "password": {r.secret("in a form with a wrong token")}}
+	r.request(browser, "POST", "/console/reset", form, wrong.Encode())
 }
 
 // token makes an API token with the command.
@@ -718,7 +740,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	r.audited("operation generatePassword", "operation passwordQuality", "operation passwordModify", "operation addWithGeneratePassword",
 		"operation validatePassword", "operation effectivePolicy", "operation listPolicies", "operation changePassword",
 		"pending passwordModify", "pending addWithGeneratePassword", "pending changePassword",
-		"signIn basic", "signIn token", "signIn bearer", "signIn page")
+		"operation passwordReset", "pending passwordReset", "signIn basic", "signIn token", "signIn bearer", "signIn page")
 }
 
 // TestSecretsInFrontOfNothing does the same with the embedded directory,

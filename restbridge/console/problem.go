@@ -76,7 +76,7 @@ func (c *Console) problem(w http.ResponseWriter, r *http.Request, s *session, er
 	p := problemOf(err)
 	if p.status >= http.StatusInternalServerError {
 		e := result.From(err)
-		c.cfg.Log.Warn("a page failed", "path", r.URL.Path, "result", e.Code.String(), "text", e.Text, "cause", e.Cause)
+		c.cfg.Log.WarnContext(r.Context(), "a page failed", "path", r.URL.Path, "result", e.Code.String(), "text", e.Text, "cause", e.Cause)
 	}
 	c.door.Note(w, p.code)
 	c.problemPage(w, r, s, p.status, p)

@@ -144,7 +144,7 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, s *session, sta
 	defer func() { clear(b.Bytes()[:b.Cap()]) }()
 	b.Grow(64 << 10) // growing would leave copies of passwords behind
 	if err := c.views.pages[name].ExecuteTemplate(&b, "page", p); err != nil {
-		c.cfg.Log.Error("a page cannot be rendered", "page", name, "error", err)
+		c.cfg.Log.ErrorContext(r.Context(), "a page cannot be rendered", "page", name, "error", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
