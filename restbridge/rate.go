@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
@@ -41,6 +42,9 @@ const (
 type limiter struct {
 	perSecond float64
 	callers   *shares.Shares
+
+	mu   sync.Mutex
+	keys map[string]string // of callers, by authorization identity as it is spelled
 }
 
 func newLimiter(cfg RateLimit) *limiter {
@@ -50,7 +54,38 @@ func newLimiter(cfg RateLimit) *limiter {
 	if cfg.Burst <= 0 {
 		cfg.Burst = max(1, int(math.Ceil(10*cfg.PerSecond)))
 	}
-	return &limiter{cfg.PerSecond, shares.New(cfg.PerSecond, cfg.Burst, cfg.MaxCallers)}
+	return &limiter{perSecond: cfg.PerSecond, callers: shares.New(cfg.PerSecond, cfg.Burst, cfg.MaxCallers)}
+}
+
+// What a limiter remembers of spellings: most callers have one.
+const (
+	maxKeys      = 1024
+	maxKeyOctets = 256
+)
+
+// keyOf returns what stands for an authorization identity, however it is
+// spelled.
+func (l *limiter) keyOf(authzID string) string {
+	name, ok := strings.CutPrefix(authzID, "dn:")
+	if !ok {
+		return authzID
+	}
+	l.mu.Lock()
+	key, known := l.keys[authzID]
+	l.mu.Unlock()
+	if known {
+		return key
+	}
+	key = "dn:" + dn.Key(name)
+	if len(authzID) <= maxKeyOctets {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.keys == nil || len(l.keys) >= maxKeys {
+			l.keys = make(map[string]string)
+		}
+		l.keys[authzID] = key
+	}
+	return key
 }
 
 // take counts one request of an authorization identity, however it is
@@ -59,10 +94,7 @@ func (l *limiter) take(authzID string) error {
 	if l == nil {
 		return nil
 	}
-	if name, ok := strings.CutPrefix(authzID, "dn:"); ok {
-		authzID = "dn:" + dn.Key(name)
-	}
-	return l.reserve(authzID)
+	return l.reserve(l.keyOf(authzID))
 }
 
 // admit counts one request from an address, if it has one.
