@@ -312,7 +312,11 @@ func (p *program) greet(c *config, f *frontend) {
 		if back.admin.example != "" {
 			target = " --target " + shellQuote(back.admin.example)
 		}
-		fmt.Fprintf(out, "  %s suggest -H %s -D %s -y %s%s -n 3\n", shellQuote(exe), u, shellQuote(back.admin.dn), file, target)
+		rest := "" // which tells more about the policy, on a terminal
+		if r := f.url("http"); r != "" {
+			rest = " --rest " + r
+		}
+		fmt.Fprintf(out, "  %s suggest -H %s%s -D %s -y %s%s -n 3\n", shellQuote(exe), u, rest, shellQuote(back.admin.dn), file, target)
 		fmt.Fprintf(out, "  ldapsearch -x -LLL -H %s -D %s -y %s -b cn=config '(objectClass=ds-cfg-password-policy)' cn\n", u, shellQuote(back.admin.dn), file)
 	}
 	for _, scheme := range []string{"http", "https"} {
