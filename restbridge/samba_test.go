@@ -37,6 +37,7 @@ func TestSamba(t *testing.T) {
 	s, err := New(Config{
 		Generate:     extop.NewGeneratePassword(extop.GeneratePasswordConfig{Policies: service}),
 		Validate:     extop.NewValidatePassword(extop.ValidatePasswordConfig{Policies: service}),
+		List:         extop.NewListPolicies(extop.ListPoliciesConfig{Policies: service}),
 		Authenticate: &people{},
 		Tokens:       Tokens{Store: store, Delegate: &Delegate{Directory: dir}},
 		Adaxes:       &Adaxes{Names: service, Parameters: AdaxesParameters{MinLength: 8, MaxLength: 12}},
@@ -83,6 +84,30 @@ func TestSamba(t *testing.T) {
 		var password string
 		_ = json.Unmarshal([]byte(answer), &password)
 		return res.StatusCode, password, answer
+	}
+
+	// A user's token lists the domain and the settings objects, all of which
+	// the service account may read.
+	var list struct {
+		PasswordPolicies []struct {
+			ResultCode  struct{ Value int }
+			PolicyDN    string `json:"passwordPolicyDN"`
+			Satisfiable bool
+		}
+	}
+	res, text := c.do(t, "GET", "/directory/v1/passwordPolicies", "", "Authorization", "Bearer "+c.secret)
+	if err := json.Unmarshal([]byte(text), &list); err != nil || res.StatusCode != 200 || len(list.PasswordPolicies) < 3 {
+		t.Errorf("policies: %d %s", res.StatusCode, text)
+	}
+	domain := false
+	for _, p := range list.PasswordPolicies {
+		domain = domain || p.PolicyDN == samba.Suffix
+		if p.ResultCode.Value != 0 || !p.Satisfiable {
+			t.Errorf("%+v", p)
+		}
+	}
+	if !domain {
+		t.Errorf("the domain is not listed: %s", text)
 	}
 
 	// The minimum is the greater of both: of the parameters (8), the domain
