@@ -812,6 +812,7 @@ func TestSecretsInFrontOfNothing(t *testing.T) {
 		t.Error("the program did not tell what it was doing")
 	}
 	r.search("stderr", "audit", "syslog")
+	r.audited("operation generatePassword", "operation passwordModify", "operation addWithGeneratePassword", "operation validatePassword", "signIn basic")
 }
 
 // TestSecretsOfAFirstStart: the password that is made for the administrator is

@@ -184,3 +184,38 @@ func FuzzHeaders(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkOff is what an operation costs for its identifiers and spans where
+// nothing is logged and nobody traces.
+func BenchmarkOff(b *testing.B) {
+	log := slog.New(Handler(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	conn := NewSource().Connection("ldap", "192.0.2.1:389")
+	parent := b.Context()
+	var mark Context
+	b.ReportAllocs()
+	for b.Loop() {
+		mark = Context{Context: parent, Trail: conn.Begin()}
+		ctx, request := StartRequest(&mark, "generatePassword")
+		_, span := Start(ctx, Internal, "generate")
+		log.LogAttrs(ctx, slog.LevelInfo, "audit")
+		span.End("success")
+		request.End("success")
+	}
+}
+
+// BenchmarkLogged is what the identifiers cost in a line.
+func BenchmarkLogged(b *testing.B) {
+	ctx := New(b.Context(), NewSource().Connection("ldap", "192.0.2.1:389").Begin())
+	for _, tt := range []struct {
+		name string
+		h    slog.Handler
+	}{{"without", slog.NewTextHandler(io.Discard, nil)}, {"with", Handler(slog.NewTextHandler(io.Discard, nil))}} {
+		b.Run(tt.name, func(b *testing.B) {
+			log := slog.New(tt.h)
+			b.ReportAllocs()
+			for b.Loop() {
+				log.LogAttrs(ctx, slog.LevelInfo, "audit", slog.String("operation", "x"))
+			}
+		})
+	}
+}
