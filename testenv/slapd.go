@@ -156,7 +156,11 @@ type Slapd struct {
 // StartSlapd starts a slapd that ends with the test.
 func StartSlapd(t testing.TB, o SlapdOptions) *Slapd {
 	t.Helper()
-	return startForTest(t, "slapd", time.Minute, func(ctx context.Context, dir string) (*Slapd, error) { return NewSlapd(ctx, dir, o) })
+	limit := time.Minute
+	for _, db := range o.Databases {
+		limit += time.Duration(max(db.Users, 0)) * time.Millisecond // what a busy machine takes to load one
+	}
+	return startForTest(t, "slapd", limit, func(ctx context.Context, dir string) (*Slapd, error) { return NewSlapd(ctx, dir, o) })
 }
 
 // NewSlapd starts a slapd that keeps everything in dir, which must be empty,
