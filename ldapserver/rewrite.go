@@ -313,6 +313,12 @@ func (s *session) finish(op *operation, r *rewrite, m message.Message, res messa
 
 // answerRewritten gives the directory's answer, with what is to be added to it.
 func (s *session) answerRewritten(r *rewrite, m message.Message, res message.Result, answer bool) {
+	var err *result.Error
+	if res.Code != result.Success {
+		err = &result.Error{Code: res.Code, MatchedDN: string(res.MatchedDN), Text: string(res.Text)}
+	}
+	// Before the client knows, so that nothing is done that is not recorded.
+	r.done(err)
 	if answer {
 		s.out.open()
 		s.out.buf = r.appendResponse(s.out.buf, m, res)
@@ -320,11 +326,7 @@ func (s *session) answerRewritten(r *rewrite, m message.Message, res message.Res
 		s.out.close(true)
 	}
 	s.srv.cfg.Observer.Answered(r.oid, res.Code, time.Since(r.start))
-	if res.Code == result.Success {
-		r.end(nil)
-		return
-	}
-	r.end(&result.Error{Code: res.Code, MatchedDN: string(res.MatchedDN), Text: string(res.Text)})
+	r.close(res.Code)
 }
 
 // appendResponse appends what the client gets for the directory's answer m.
@@ -382,6 +384,7 @@ func (s *session) answerUnsent(ctx context.Context, op *operation, r *rewrite, e
 	if e.Code == result.Other && e != errInternal {
 		s.srv.cfg.Logger.ErrorContext(ctx, "an operation failed", "client", s.trail.Remote, "error", e, "cause", e.Cause)
 	}
+	r.done(&result.Error{Code: e.Code, MatchedDN: e.MatchedDN, Text: e.Text, Cause: errors.Join(extop.ErrUnsent, e.Cause)})
 	if !abandoned {
 		tag, _ := message.ResponseTo(r.tag)
 		s.out.open()
@@ -389,26 +392,32 @@ func (s *session) answerUnsent(ctx context.Context, op *operation, r *rewrite, e
 		s.out.close(true)
 	}
 	s.srv.cfg.Observer.Answered(r.oid, e.Code, time.Since(r.start))
-	r.end(&result.Error{Code: e.Code, MatchedDN: e.MatchedDN, Text: e.Text, Cause: errors.Join(extop.ErrUnsent, e.Cause)})
+	r.close(e.Code)
 	s.answerCancels(cancels, canceled)
 }
 
-// end tells the Rewriter how the request ended.
+// end is for a request that is not answered.
 func (r *rewrite) end(err *result.Error) {
-	code := result.Success.String()
-	if err != nil {
-		code = err.Code.String()
+	r.done(err)
+	r.close(err.Code)
+}
+
+// done tells the Rewriter how the request ended.
+func (r *rewrite) done(err *result.Error) {
+	if r.sent != nil && r.sent.Done != nil {
+		r.sent.Done(err)
 	}
+}
+
+// close wipes what was sent, and ends the spans.
+func (r *rewrite) close(code result.Code) {
 	if r.sent != nil {
-		if r.sent.Done != nil {
-			r.sent.Done(err)
-		}
 		r.sent.Wipe()
 	}
 	if r.write != nil {
-		r.write.End(code)
+		r.write.End(code.String())
 	}
-	r.span.End(code)
+	r.span.End(code.String())
 }
 
 // forgetRewrites drops the requests among relayed that a Rewriter completed,

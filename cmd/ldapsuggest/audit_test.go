@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -175,6 +176,31 @@ func TestAuditReopened(t *testing.T) {
 	ask()
 	if got := records(t, filepath.Join(r.dir, "other.log")); len(got) != 1 || got[0]["seq"] != 1.0 {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestAuditOfCompletedRequests: what the directory said to a write is in the
+// log, and before it that the write was on its way.
+func TestAuditOfCompletedRequests(t *testing.T) {
+	s := testenv.StartSlapd(t, testenv.SlapdOptions{Databases: []testenv.SlapdDatabase{{Users: 5}}})
+	r := startReloadable(t, inFrontOf(s, "audit: {file: audit.log, onFailure: refuse, sync: 0s}\n"))
+	user, admin := dialFront(t, r.url("ldap"), testenv.Account{DN: s.UserDN(1), Password: testenv.UserPassword}), dialFront(t, r.url("ldap"), s.PwAdmin)
+	if _, err := admin.PasswordModify(ldap.NewPasswordModifyRequest(s.UserDN(2), "", "")); err != nil {
+		t.Error(err)
+	}
+	if _, err := user.PasswordModify(ldap.NewPasswordModifyRequest(s.UserDN(3), "", "")); !ldap.IsErrorWithCode(err, ldap.LDAPResultInsufficientAccessRights) {
+		t.Error(err)
+	}
+	var got []string
+	for _, m := range records(t, filepath.Join(r.dir, "audit.log")) {
+		got = append(got, fmt.Sprint(m["event"], " ", m["name"], " ", m["target"], " ", m["directory"], " ", m["result"], " ", m["returned"]))
+	}
+	want := []string{
+		"pending passwordModify " + s.UserDN(2) + " <nil> <nil> 0", "operation passwordModify " + s.UserDN(2) + " answered success 1",
+		"pending passwordModify " + s.UserDN(3) + " <nil> <nil> 0", "operation passwordModify " + s.UserDN(3) + " answered insufficientAccessRights 0",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("audited %q", got)
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,7 +43,7 @@ func TestUpstream(t *testing.T) {
 	front := startFront(t, c)
 	back := front.embedded
 
-	dir := writeFiles(t, map[string]string{"config.yaml": fmt.Sprintf("rest:\n  upstream:\n    urls: [%q]\n", front.url("ldap"))})
+	dir := writeFiles(t, map[string]string{"config.yaml": fmt.Sprintf("rest:\n  upstream:\n    urls: [%q]\naudit: {file: audit.log, onFailure: refuse}\n", front.url("ldap"))})
 	alone := loadConfig(t, nil, "--config", dir+"/config.yaml", "--data", t.TempDir(), "--rest", "127.0.0.1:0")
 	if alone.Listen.LDAP != "" || alone.Listen.LDAPS != "" {
 		t.Errorf("LDAP is served at %q and %q", alone.Listen.LDAP, alone.Listen.LDAPS)
@@ -84,6 +86,14 @@ func TestUpstream(t *testing.T) {
 				t.Errorf("status %d: %s", res.StatusCode, body)
 			}
 		})
+	}
+	var audited []string
+	for _, m := range records(t, filepath.Join(dir, "audit.log")) {
+		audited = append(audited, fmt.Sprint(m["event"], " ", m["result"], " ", m["returned"]))
+	}
+	if want := []string{"operation success 2", "operation success 1", "operation noSuchObject 0", "operation invalidDNSyntax 0", "operation authorizationDenied 0",
+		"operation unavailableCriticalExtension 0", "signIn invalidCredentials <nil>"}; !slices.Equal(audited, want) {
+		t.Errorf("audited %q", audited)
 	}
 }
 
