@@ -516,6 +516,78 @@ func testFaults(t *testing.T, s *stack) {
 	s.bindOn(t, "directory2", accounts)
 }
 
+// testHandover stops a provider that has acknowledged what the other does not
+// have, because it does not replicate for a while.
+func testHandover(t *testing.T, s *stack) {
+	const database = `olcDatabase={1}mdb,cn=config`
+	modify := func(change string) {
+		t.Helper()
+		s.must(t, "exec", "-T", "directory2", "bash", "-c", fmt.Sprintf(`ldapmodify -Q -Y EXTERNAL -H ldapi://%%2Frun%%2Fslapd%%2Fldapi <<'END'
+dn: %s
+changetype: modify
+%s
+END
+`, database, change))
+	}
+	found := s.must(t, "exec", "-T", "directory2", "ldapsearch", "-Q", "-Y", "EXTERNAL", "-H", "ldapi://%2Frun%2Fslapd%2Fldapi",
+		"-LLL", "-o", "ldif-wrap=no", "-s", "base", "-b", database, "olcSyncrepl")
+	_, consumer, ok := strings.Cut(found, "\nolcSyncrepl: ")
+	if !ok {
+		t.Fatalf("directory2 does not replicate:\n%s", found)
+	}
+	consumer = strings.TrimSpace(consumer)
+	modify("delete: olcSyncrepl")
+	c, err := s.dial(helpdesk, s.passwords["helpdesk"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	jo := &account{dn: "uid=jo,ou=people," + suffix}
+	res, err := c.PasswordModify(ldap.NewPasswordModifyRequest(jo.dn, "", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	jo.password = res.GeneratedPassword
+	jo.acked++
+	if a, b := s.mustContent(t, "directory1"), s.mustContent(t, "directory2"); a == b {
+		t.Fatal("directory2 has what it does not replicate")
+	}
+	stopped := make(chan error, 1)
+	go func() {
+		_, err := s.compose("stop", "directory1")
+		stopped <- err
+	}()
+	s.await(t, "the stop waits", func() error { return s.says("waiting: another provider lacks changes") })
+	modify("add: olcSyncrepl\nolcSyncrepl: " + consumer)
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+	if err := s.says("gave up"); err == nil {
+		t.Error("the stop gave up waiting")
+	}
+	s.bindOn(t, "directory2", []*account{jo})
+	s.must(t, "start", "directory1")
+	s.same(t)
+}
+
+// says wants directory1 to have said something.
+func (s *stack) says(what string) error {
+	logs, err := s.compose("logs", "--no-color", "directory1")
+	if err == nil && !strings.Contains(logs, what) {
+		err = fmt.Errorf("directory1 does not say %q", what)
+	}
+	return err
+}
+
+func (s *stack) mustContent(t *testing.T, provider string) string {
+	t.Helper()
+	text, err := s.content(provider)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // same waits until both providers hold the same.
 func (s *stack) same(t *testing.T) {
 	t.Helper()

@@ -299,6 +299,7 @@ func TestStack(t *testing.T) {
 	t.Run("Documentation", func(t *testing.T) { testDocumentation(t, s) })
 	t.Run("Addresses", func(t *testing.T) { testAddresses(t, s) })
 	t.Run("Secrets", func(t *testing.T) { testSecrets(t, s) })
+	t.Run("Handover", func(t *testing.T) { testHandover(t, s) })
 	t.Run("Faults", func(t *testing.T) { testFaults(t, s) })
 	t.Run("Dashboard", func(t *testing.T) { testDashboard(t, s) })
 	t.Run("Scale", func(t *testing.T) { testScale(t, s) })
