@@ -18,13 +18,16 @@ import (
 )
 
 // ProgramVariable is the environment variable that names a program to measure
-// instead of building one: a release, say.
+// instead of building one: a release, say, by its absolute path.
 const ProgramVariable = "LDAPSUGGEST_BENCH_PROGRAM"
 
 // Build builds the program, as it is shipped, and returns its path.
 func Build(t testing.TB) string {
 	t.Helper()
 	if program := os.Getenv(ProgramVariable); program != "" {
+		if !filepath.IsAbs(program) {
+			t.Fatalf("%s: %s is no absolute path", ProgramVariable, program)
+		}
 		return program
 	}
 	program := filepath.Join(t.TempDir(), "ldapsuggest")

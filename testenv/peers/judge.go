@@ -129,8 +129,6 @@ func StartSlapd(t testing.TB, policies []Policy) (j *Judge, without []Policy) {
 		module = ""
 	}
 	j = &Judge{Kind: Slapd, own: true, users: make(map[string]string)}
-	// From OpenLDAP 2.6 on, the overlay names the module and a policy only
-	// switches it on; this one is for 2.5, which Debian 12 has.
 	var ldif strings.Builder
 	for i, p := range policies {
 		if p.Server != Slapd {
@@ -141,7 +139,7 @@ func StartSlapd(t testing.TB, policies []Policy) (j *Judge, without []Policy) {
 			continue
 		}
 		cn := fmt.Sprintf("peer%d", i)
-		ldif.WriteString(p.entry(cn, testenv.BaseDN, module, false))
+		ldif.WriteString(p.entry(cn, testenv.BaseDN, module))
 		dn := fmt.Sprintf("uid=eva%d,ou=people,%s", i, testenv.BaseDN)
 		fmt.Fprintf(&ldif, "dn: %s\n%suid: eva%d\npwdPolicySubentry: cn=%s,ou=policies,%s\n\n", dn, user, i, cn, testenv.BaseDN)
 		j.users[p.Name] = dn

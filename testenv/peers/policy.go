@@ -87,18 +87,14 @@ func (p Policy) Terms() string {
 	return terms
 }
 
-// entry returns the policy as an entry of slapd with ppm at a path; cn is its
-// name.
-func (p Policy) entry(cn, suffix, ppmPath string, useCheckModule bool) string {
+// entry returns the policy as an entry of slapd 2.5, which finds ppm by its
+// path; cn is its name.
+func (p Policy) entry(cn, suffix, ppmPath string) string {
 	classes := "objectClass: namedPolicy\nobjectClass: pwdPolicy\n"
 	terms := strings.Join(p.Settings, "\n") + "\n"
 	if p.module != "" {
 		classes += "objectClass: pwdPolicyChecker\n"
-		switchedOn := "pwdCheckModule: " + ppmPath
-		if useCheckModule {
-			switchedOn = "pwdUseCheckModule: TRUE"
-		}
-		terms += switchedOn + "\npwdCheckModuleArg:: " + base64.StdEncoding.EncodeToString([]byte(p.module)) + "\n"
+		terms += "pwdCheckModule: " + ppmPath + "\npwdCheckModuleArg:: " + base64.StdEncoding.EncodeToString([]byte(p.module)) + "\n"
 	}
 	return fmt.Sprintf("dn: cn=%s,ou=policies,%s\n%scn: %[1]s\npwdAttribute: userPassword\n%[4]s\n", cn, suffix, classes, terms)
 }
