@@ -89,6 +89,11 @@ func passing(err error) bool {
 		}
 		return false
 	}
+	// The library tells that the connection was lost in words, and may do so
+	// before it counts as closed.
+	if strings.Contains(err.Error(), "unable to read LDAP response packet") {
+		return true
+	}
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errLost) || errors.Is(err, errHTTPUnavailable)
 }
