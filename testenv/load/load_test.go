@@ -82,7 +82,9 @@ func BenchmarkAgainst(b *testing.B) {
 			ours, theirs, _ := strings.Cut(p.name, "; ")
 			for _, shape := range p.shapes {
 				var o outcome
-				b.Run(strings.ReplaceAll(p.name, " ", "_")+"/"+shape.String(), func(b *testing.B) { o = compare(b, f, p, shape) })
+				if !b.Run(strings.ReplaceAll(p.name, " ", "_")+"/"+shape.String(), func(b *testing.B) { o = compare(b, f, p, shape) }) {
+					continue // there is nothing to show
+				}
 				table.Add(ours, theirs, shape.String(), report.Number(o.ours), report.Number(o.theirs), report.Number(o.ratio), report.Number(o.cpu))
 			}
 		}
@@ -118,9 +120,10 @@ func againstSlapd(b *testing.B, program string, run func(*load.FrontEnd, []pair)
 }
 
 // againstDS389 uses TLS throughout: without it, 389 Directory Server refuses
-// Password Modify.
+// Password Modify. It would also refuse one in some thousand of the passwords
+// that it makes itself, if it looked at their syntax.
 func againstDS389(b *testing.B, program string, run func(*load.FrontEnd, []pair)) {
-	s := testenv.StartDS389(b, testenv.DS389Options{})
+	s := testenv.StartDS389(b, testenv.DS389Options{Global: map[string]string{"passwordCheckSyntax": "off"}})
 	f := load.Start(b, program, b.TempDir(), load.Config(b, s.TLSURL, s.Reader.DN, s.Reader.Password, s.CAFile))
 	user := load.Always(s.UserDN(40))
 	ours := func(r load.Request) load.Target {
