@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -99,15 +100,11 @@ func TestAuditRefuses(t *testing.T) {
 	}
 	var mu sync.Mutex
 	var got strings.Builder
-	var conns []net.Conn
 	var reading sync.WaitGroup
+	ended, end := context.WithCancel(context.Background())
 	t.Cleanup(func() {
+		end()
 		back.Close()
-		mu.Lock()
-		for _, c := range conns {
-			c.Close()
-		}
-		mu.Unlock()
 		reading.Wait()
 	})
 	reading.Go(func() {
@@ -115,9 +112,8 @@ func TestAuditRefuses(t *testing.T) {
 		if err != nil {
 			return
 		}
-		mu.Lock()
-		conns = append(conns, c)
-		mu.Unlock()
+		// Whether the test ends now or later.
+		defer context.AfterFunc(ended, func() { c.Close() })()
 		for in := bufio.NewReader(c); ; {
 			b, err := in.ReadByte()
 			if err != nil {
