@@ -206,8 +206,9 @@ func (s *session) conclude(p *bind) {
 }
 
 // bindSucceeded notes who the connection is. Where the bind does not tell, the
-// directory is asked; a directory that cannot tell leaves the identity empty,
-// and the caller anonymous to our operations.
+// directory is asked. Of a directory that has no Who am I (Samba), the name is
+// taken that it has accepted with a password; after SASL there is none, and the
+// caller stays anonymous to our operations.
 func (s *session) bindSucceeded(l *link, p *bind) {
 	s.mu.Lock()
 	s.bound = !p.anonymous
@@ -226,7 +227,11 @@ func (s *session) bindSucceeded(l *link, p *bind) {
 		s.conclude(p)
 		return
 	}
-	s.identify(l, func(authzID string) {
+	s.identify(l, func(authzID string, known bool) {
+		if !known && p.auth == message.AuthSimple {
+			// In one case, for the limits on each caller.
+			authzID = "u:" + strings.ToLower(p.name)
+		}
 		s.mu.Lock()
 		if dn, ok := strings.CutPrefix(authzID, "dn:"); ok {
 			s.bindDN = dn

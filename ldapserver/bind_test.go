@@ -76,6 +76,49 @@ func TestBindIdentity(t *testing.T) {
 	w.wantIdentity(8, "")
 }
 
+// TestBindUntold binds at directories that do not say who has bound.
+func TestBindUntold(t *testing.T) {
+	tests := []struct {
+		name   string
+		bind   []byte
+		answer result.Code // to Who am I
+		want   string
+	}{
+		{"no such operation", simpleBind(1, "Lena@Example.com", "secret"), result.ProtocolError, "u:lena@example.com"},
+		{"refused", simpleBind(1, "Lena@Example.com", "secret"), result.InsufficientAccessRights, ""},
+		{"unavailable", simpleBind(1, "Lena@Example.com", "secret"), result.Unavailable, ""},
+		{"SASL", saslBind(1, "PLAIN", "\x00lena\x00secret"), result.ProtocolError, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, addr := start(t, Config{Extended: ops(nil), Dial: fake(t, func(d *wire) {
+				m, _ := d.receive()
+				d.send(answer(m.ID, message.BindResponse, 0))
+				m, _ = d.receive()
+				d.send(answer(m.ID, message.ExtendedResponse, tt.answer))
+				d.receive() // the end
+			})})
+			w := newWire(t, addr)
+			w.send(tt.bind)
+			w.want(1, message.BindResponse, 0)
+			w.wantIdentity(2, tt.want)
+			_ = w.conn.Close()
+		})
+	}
+	t.Run("without a password", func(t *testing.T) {
+		_, addr := start(t, Config{Extended: ops(nil), Dial: fake(t, func(d *wire) {
+			m, _ := d.receive()
+			d.send(answer(m.ID, message.BindResponse, 0))
+			d.receive()
+		})})
+		w := newWire(t, addr)
+		w.send(simpleBind(1, "lena@example.com", ""))
+		w.want(1, message.BindResponse, 0)
+		w.wantIdentity(2, "")
+		_ = w.conn.Close()
+	})
+}
+
 func TestBindUnauthenticated(t *testing.T) {
 	// A directory that takes a name without password as anonymous, as RFC
 	// 4513 section 5.1.2 has it.

@@ -142,7 +142,7 @@ func (s *session) externalAnswered(l *link, p *bind, r message.Result) error {
 	s.mu.Lock()
 	p.identifying = true
 	s.mu.Unlock()
-	s.identify(l, func(authzID string) {
+	s.identify(l, func(authzID string, _ bool) {
 		if !isDN(authzID, p.external) {
 			s.srv.cfg.Logger.ErrorContext(s.ctx, "the directory did not take on an identity mapped from a connection",
 				"identity", p.external, "instead", authzID)

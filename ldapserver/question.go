@@ -183,15 +183,19 @@ func (s *session) See(ctx context.Context, dn, authzID string) error {
 	return nil
 }
 
-// identify asks the directory who the connection is (RFC 4532). It must not
-// wait: it is called where the answer is read.
-func (s *session) identify(l *link, then func(authzID string)) {
+// identify asks the directory who the connection is (RFC 4532), and whether it
+// knows the question at all. It must not wait: it is called where the answer
+// is read.
+func (s *session) identify(l *link, then func(authzID string, known bool)) {
 	q := &question{then: func(_ int, final message.Message, err error) {
 		authzID := ""
-		if o := newOutcome(0, final, err); o.err == nil && o.result.Code == result.Success {
+		o := newOutcome(0, final, err)
+		if o.err == nil && o.result.Code == result.Success {
 			authzID = string(slices.Clone(o.result.Value))
 		}
-		then(authzID)
+		// A server that does not recognize a request answers so (RFC 4511
+		// section 4.12).
+		then(authzID, o.err != nil || o.result.Code != result.ProtocolError)
 	}}
 	id := s.registerQuestion(q)
 	l.out.open()

@@ -464,12 +464,13 @@ func TestSamba(t *testing.T) {
 	s := testenv.StartSamba(t)
 	c := client(t, directory.Config{URLs: []string{s.TLSURL}, TLS: s.TLSConfig(), BindDN: s.Reader.DN, BindPassword: []byte(s.Reader.Password)})
 	f := serve(t, c.Dial, policy.NewService(activedirectory.New(activedirectory.Config{}), c, policy.ServiceConfig{}), nil)
-	// Samba does not tell who is bound by another name than a DN.
-	admin := testenv.Account{DN: "CN=Administrator,CN=Users," + s.Suffix, Password: s.Admin.Password}
-	w := f.wire(t, admin)
+	w := f.wire(t, s.Admin) // by a name that is no DN
+	bob := s.UserDN("bob")
+	r, _ := w.extended(extop.GeneratePasswordRequestOID, append([]byte{0x30, byte(2 + len(bob)), 0x82, byte(len(bob))}, bob...), nil)
+	want(t, "target entry", r, 0)
 	over := ldap.DialWithTLSConfig(s.TLSConfig())
 	for _, name := range []string{"bob", "carol", "dave"} {
-		r, _ := w.extended(extop.PasswordModifyOID, modifyValue(s.UserDN(name)), nil)
+		r, _ = w.extended(extop.PasswordModifyOID, modifyValue(s.UserDN(name)), nil)
 		want(t, name, r, 0)
 		password := generated(t, r)
 		if len(password) < testenv.SambaUsers[name] {
@@ -479,7 +480,7 @@ func TestSamba(t *testing.T) {
 	}
 	// A user changes the own password, which takes the old one.
 	alice := f.wire(t, testenv.Account{DN: s.UserDN("alice"), Password: s.Stranger.Password})
-	r, _ := alice.extended(extop.PasswordModifyOID, modifyValue(s.UserDN("bob")), nil)
+	r, _ = alice.extended(extop.PasswordModifyOID, modifyValue(s.UserDN("bob")), nil)
 	if r.Code == 0 {
 		t.Error("alice resets bob's password")
 	}
