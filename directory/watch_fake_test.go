@@ -13,6 +13,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"github.com/ldapsuggest/ldapsuggest/directory"
+	"github.com/ldapsuggest/ldapsuggest/testenv"
 )
 
 // watchFake watches a server that is played by answer, which gets each
@@ -46,7 +47,7 @@ func watchFake(t *testing.T, cfg directory.WatchConfig, answer func(w *fakeAnswe
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := new(buffer)
+	log := new(testenv.Output)
 	cfg.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	l := &lister{told: make(chan int, 100)}
 	l.bases.Store(1)

@@ -1,7 +1,6 @@
 package directory_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net"
@@ -27,7 +26,7 @@ import (
 // what it is told.
 type watched struct {
 	*policy.Service
-	log    *buffer
+	log    *testenv.Output
 	notice chan bool // what Notified said, true for something
 	reads  *reads
 	stop   func()
@@ -128,26 +127,9 @@ func (w *watched) ignores(t *testing.T, other, own func()) {
 	}
 }
 
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
 func watch(t *testing.T, d policy.Dialect, cfg directory.Config) *watched {
 	t.Helper()
-	log := new(buffer)
+	log := new(testenv.Output)
 	cfg.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	client, err := directory.New(cfg)
 	if err != nil {

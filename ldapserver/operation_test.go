@@ -9,13 +9,13 @@ import (
 	"maps"
 	"net"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/ldapsuggest/ldapsuggest/extop"
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/ldapserver/message"
+	"github.com/ldapsuggest/ldapsuggest/testenv"
 )
 
 func TestAbandon(t *testing.T) {
@@ -115,7 +115,7 @@ func TestUnbindAndLossCancel(t *testing.T) {
 
 func TestPanic(t *testing.T) {
 	seen := &events{}
-	var log lockedBuffer
+	var log testenv.Output
 	_, addr := start(t, Config{Extended: ops(nil), Observer: seen, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	w := newWire(t, addr)
 	w.send(ext(1, panicOID, []byte("secret")))
@@ -142,23 +142,6 @@ func TestPanic(t *testing.T) {
 	}()
 	one := []int{0}
 	_ = one[len(one)]
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func TestSee(t *testing.T) {
@@ -395,7 +378,7 @@ func TestSupplement(t *testing.T) {
 // TestNoSecretsInLogs sends passwords wherever one can be, and has everything
 // logged.
 func TestNoSecretsInLogs(t *testing.T) {
-	var log lockedBuffer
+	var log testenv.Output
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug - 100}))
 	_, addr := start(t, Config{Extended: ops(nil), Logger: logger, TLSConfig: tlsConfig(t)})
 	const secret = "Hush-Pw1!"

@@ -30,6 +30,7 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/policy/dn"
 	"github.com/ldapsuggest/ldapsuggest/policy/rule"
 	"github.com/ldapsuggest/ldapsuggest/restbridge/token"
+	"github.com/ldapsuggest/ldapsuggest/testenv"
 )
 
 const joDN = "uid=jo,dc=example,dc=com"
@@ -194,7 +195,7 @@ func dial(t *testing.T, f *full) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &client{&bridge{people: &people{}, log: new(logBuffer)}, secret}
+	c := &client{&bridge{people: &people{}, log: new(testenv.Output)}, secret}
 	f.log = c.log
 	c.Server = httptest.NewServer(fullServer(t, f))
 	t.Cleanup(func() {

@@ -26,6 +26,7 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/extop"
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/testenv"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -89,13 +90,13 @@ type bridge struct {
 	*httptest.Server
 	op     *operation
 	people *people
-	log    *logBuffer
+	log    *testenv.Output
 }
 
 // start serves a bridge until the test ends.
 func start(t *testing.T, answer func(context.Context) (*extop.GeneratePasswordResult, error), change func(*Config)) *bridge {
 	t.Helper()
-	b := &bridge{op: &operation{answer: answer}, people: &people{}, log: new(logBuffer)}
+	b := &bridge{op: &operation{answer: answer}, people: &people{}, log: new(testenv.Output)}
 	cfg := Config{Generate: b.op, Authenticate: b.people, Log: slog.New(slog.NewTextHandler(b.log, nil))}
 	if change != nil {
 		change(&cfg)
@@ -119,23 +120,6 @@ func start(t *testing.T, answer func(context.Context) (*extop.GeneratePasswordRe
 		}
 	})
 	return b
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 const path = "/directory/v1/suggestPassword"

@@ -33,7 +33,7 @@ func TestSamba(t *testing.T) {
 	defer dir.Close()
 	service := policy.NewService(activedirectory.New(activedirectory.Config{}), dir, policy.ServiceConfig{})
 	store := token.Open(filepath.Join(t.TempDir(), "tokens.json"))
-	c := &client{bridge: &bridge{people: &people{}, log: new(logBuffer)}}
+	c := &client{bridge: &bridge{people: &people{}, log: new(testenv.Output)}}
 	s, err := New(Config{
 		Generate:     extop.NewGeneratePassword(extop.GeneratePasswordConfig{Policies: service}),
 		Validate:     extop.NewValidatePassword(extop.ValidatePasswordConfig{Policies: service}),

@@ -15,6 +15,7 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/extop/result"
 	"github.com/ldapsuggest/ldapsuggest/internal/trail"
 	"github.com/ldapsuggest/ldapsuggest/policy"
+	"github.com/ldapsuggest/ldapsuggest/testenv"
 )
 
 // TestRequestID: each response names its request, by the client's name for
@@ -41,7 +42,7 @@ func TestRequestID(t *testing.T) {
 		inside = append(inside, *trail.From(ctx))
 		return &extop.GeneratePasswordResult{Passwords: []extop.GeneratedPassword{{Password: password("x")}}}, nil
 	}
-	log := new(logBuffer)
+	log := new(testenv.Output)
 	b := start(t, answer, func(c *Config) {
 		c.Log = slog.New(trail.Handler(slog.NewTextHandler(log, nil)))
 	})
@@ -93,7 +94,7 @@ func TestRequestID(t *testing.T) {
 // TestFailureHasID: a response that says that something failed names the
 // request too, and the line that says why.
 func TestFailureHasID(t *testing.T) {
-	log := new(logBuffer)
+	log := new(testenv.Output)
 	b := start(t, fails(result.Wrap(errors.New("why"), result.Unavailable, "no")), func(c *Config) {
 		c.Log = slog.New(trail.Handler(slog.NewTextHandler(log, nil)))
 	})

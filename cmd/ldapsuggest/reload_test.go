@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -35,25 +34,7 @@ type reloadable struct {
 	dir    string
 	hangup chan os.Signal
 	over   chan struct{} // gets one for each hangup that was dealt with
-	log    *lockedBuffer
-}
-
-// A lockedBuffer is written by one goroutine and read by another.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log    *testenv.Output
 }
 
 // startReloadable serves a configuration until the test ends. No goroutine of
@@ -66,7 +47,7 @@ func startReloadable(t *testing.T, files map[string]string) *reloadable {
 		http.DefaultClient.CloseIdleConnections()
 		goleak.VerifyNone(t, before)
 	})
-	r := &reloadable{t: t, dir: writeFiles(t, files), hangup: make(chan os.Signal), over: make(chan struct{}), log: new(lockedBuffer)}
+	r := &reloadable{t: t, dir: writeFiles(t, files), hangup: make(chan os.Signal), over: make(chan struct{}), log: new(testenv.Output)}
 	env := variables{}
 	p := &program{stdout: io.Discard, stderr: r.log, env: env.lookup}
 	read := func() (*config, error) {

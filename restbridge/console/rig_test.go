@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net/http/httptest"
@@ -24,7 +23,7 @@ import (
 type rig struct {
 	*httptest.Server
 	client *directory.Client
-	log    *logBuffer
+	log    *testenv.Output
 
 	// Whom the tests speak of.
 	helper, helperPassword string // may reset passwords
@@ -54,7 +53,7 @@ type backend struct {
 // start serves the page until the test ends.
 func start(t testing.TB, b backend, change func(*console.Config, *restbridge.Config)) *rig {
 	t.Helper()
-	r := &rig{client: b.client, log: new(logBuffer)}
+	r := &rig{client: b.client, log: new(testenv.Output)}
 	log := slog.New(slog.NewTextHandler(r.log, nil))
 	users, err := restbridge.NewBinder(restbridge.Binder{
 		Bind: func(ctx context.Context, dn string, password []byte) (restbridge.Session, error) {
@@ -156,21 +155,4 @@ func startEmbedded(t testing.TB, change func(*console.Config, *restbridge.Config
 	r.helper, r.helperPassword = d.AdminDN, "admin-Pw1-of-the-embedded"
 	r.target = "uid=amina,ou=people,dc=example,dc=com"
 	return r
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
