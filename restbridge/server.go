@@ -20,25 +20,41 @@ import (
 	"github.com/ldapsuggest/ldapsuggest/policy"
 )
 
+// The operations that the APIs and the page for people perform. Those of
+// package extop implement them.
+type (
+	// A Generator generates passwords.
+	Generator interface {
+		Do(ctx context.Context, caller extop.Caller, r extop.GeneratePasswordRequest, controls []extop.Control) (*extop.GeneratePasswordResult, error)
+	}
+
+	// A Validator tells whether a password would be accepted.
+	Validator interface {
+		Do(ctx context.Context, caller extop.Caller, r extop.ValidatePasswordRequest, controls []extop.Control) (*extop.ValidatePasswordResult, error)
+	}
+
+	// An Explainer tells which policy is in force, and why.
+	Explainer interface {
+		Do(ctx context.Context, caller extop.Caller, r extop.EffectivePolicyRequest, controls []extop.Control) (*policy.Explanation, error)
+	}
+
+	// A Lister lists the policies that the caller may see.
+	Lister interface {
+		Do(ctx context.Context, caller extop.Caller) ([]extop.ListedPolicy, error)
+	}
+)
+
 // Config configures a Server.
 type Config struct {
 	// Generate performs the Generate Password operation. Required.
-	Generate interface {
-		Do(ctx context.Context, caller extop.Caller, r extop.GeneratePasswordRequest, controls []extop.Control) (*extop.GeneratePasswordResult, error)
-	}
+	Generate Generator
 
 	// Validate, Explain, List and Requirements are the operations behind
 	// validatePassword, effectivePolicy, passwordPolicies and
 	// passwordRequirements. Those that are nil are not served.
-	Validate interface {
-		Do(ctx context.Context, caller extop.Caller, r extop.ValidatePasswordRequest, controls []extop.Control) (*extop.ValidatePasswordResult, error)
-	}
-	Explain interface {
-		Do(ctx context.Context, caller extop.Caller, r extop.EffectivePolicyRequest, controls []extop.Control) (*policy.Explanation, error)
-	}
-	List interface {
-		Do(ctx context.Context, caller extop.Caller) ([]extop.ListedPolicy, error)
-	}
+	Validate     Validator
+	Explain      Explainer
+	List         Lister
 	Requirements interface {
 		Do(ctx context.Context, caller extop.Caller, r extop.PasswordQualityRequest, controls []extop.Control) (*extop.PasswordQualityResult, error)
 	}

@@ -19,21 +19,13 @@ import (
 type Config struct {
 	// Generate, Validate and Explain are the operations behind the views.
 	// Required.
-	Generate interface {
-		Do(ctx context.Context, caller extop.Caller, r extop.GeneratePasswordRequest, controls []extop.Control) (*extop.GeneratePasswordResult, error)
-	}
-	Validate interface {
-		Do(ctx context.Context, caller extop.Caller, r extop.ValidatePasswordRequest, controls []extop.Control) (*extop.ValidatePasswordResult, error)
-	}
-	Explain interface {
-		Do(ctx context.Context, caller extop.Caller, r extop.EffectivePolicyRequest, controls []extop.Control) (*policy.Explanation, error)
-	}
+	Generate restbridge.Generator
+	Validate restbridge.Validator
+	Explain  restbridge.Explainer
 
 	// List is the operation behind the list of policies. Nil means that there
 	// is none.
-	List interface {
-		Do(ctx context.Context, caller extop.Caller) ([]extop.ListedPolicy, error)
-	}
+	List restbridge.Lister
 
 	// Bases returns where to search for people. Required.
 	Bases func(ctx context.Context) ([]string, error)
